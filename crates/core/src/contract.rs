@@ -1,0 +1,482 @@
+//! The checked configuration: if a [`Contract`] exists, every reference in it resolves and every rule in it holds.
+//!
+//! Only [`crate::config::check`] makes one. It holds names of secrets, never secrets, so it may be printed and hashed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Number, Value as Json};
+
+use crate::id::{CapabilityName, EnvName, Ident};
+
+/// A whole checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// What the runner may do with proposals.
+    pub mode: Mode,
+    /// The shape of tool results.
+    pub result_format: ResultFormat,
+    /// Where the ledger is and how hard it is kept.
+    pub storage: Storage,
+    /// The source databases, by name.
+    pub sources: BTreeMap<Ident, Source>,
+    /// The capabilities, in the file's order; names are unique.
+    pub capabilities: Vec<Capability>,
+}
+
+impl Contract {
+    /// The capability of that canonical name.
+    #[must_use]
+    pub fn capability(&self, name: &str) -> Option<&Capability> {
+        self.capabilities.iter().find(|capability| capability.name.as_str() == name)
+    }
+
+    /// The source a capability reads; the check made sure that it exists.
+    #[must_use]
+    pub fn source_of(&self, capability: &Capability) -> Option<&Source> {
+        self.sources.get(&capability.source)
+    }
+}
+
+/// What the runner may do with proposals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads only; proposal tools are not listed.
+    ReadOnly,
+    /// Proposals are recorded for comparison and can never be applied.
+    Shadow,
+    /// Proposals wait for review and may then be applied.
+    Review,
+}
+
+impl Mode {
+    /// The word in config and records.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read_only",
+            Self::Shadow => "shadow",
+            Self::Review => "review",
+        }
+    }
+}
+
+/// The shape of tool results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultFormat {
+    /// The shapes of the reference program's first format.
+    V1,
+    /// The one envelope.
+    V2,
+    /// The one envelope, with the first format's keys under `legacy`.
+    V2Dual,
+}
+
+/// Where the ledger is and how hard it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// Path of the SQLite ledger as written in the file; relative to the working directory.
+    pub sqlite_path: String,
+    /// How hard records are kept.
+    pub durability: Durability,
+}
+
+/// How hard records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Proposals, decisions, claims and receipts survive power loss; read evidence survives a process crash.
+    #[default]
+    Full,
+    /// Everything survives power loss.
+    Paranoid,
+}
+
+/// A database engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EngineKind {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// SQLite.
+    Sqlite,
+}
+
+impl EngineKind {
+    /// The word in config and records.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// Reads [`EngineKind::word`].
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Postgres, Self::Mysql, Self::Sqlite].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One source database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name in the file.
+    pub name: Ident,
+    /// Its engine.
+    pub engine: EngineKind,
+    /// The variable that holds the reader's URL.
+    pub read_url_env: EnvName,
+    /// The variable that holds the writer's URL.
+    pub write_url_env: Option<EnvName>,
+    /// Whether direct SQL writeback is forbidden.
+    pub read_only: bool,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for a lock.
+    pub lock_timeout: Duration,
+    /// Longest run of a statement.
+    pub statement_timeout: Duration,
+    /// The connection pool.
+    pub pool: Pool,
+    /// Transport security.
+    pub tls: Tls,
+    /// Where the receipt table is.
+    pub receipts: Receipts,
+}
+
+/// A connection pool's bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Most connections held to one source by one credential.
+    pub max_connections: u32,
+    /// Longest wait for a free connection.
+    pub acquire_timeout: Duration,
+}
+
+/// Transport security to a source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// How much is demanded; `None` = the URL's `sslmode`, else `prefer`.
+    pub mode: Option<TlsMode>,
+    /// A PEM file of certificate authorities, in place of the system's.
+    pub ca_file: Option<String>,
+}
+
+/// How much transport security is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMode {
+    /// Never.
+    Disable,
+    /// If the server offers it.
+    #[default]
+    Prefer,
+    /// Encrypted, whoever answers.
+    Require,
+    /// Encrypted, by a server whose certificate a known authority signed.
+    VerifyCa,
+    /// As `VerifyCa`, and the certificate names the host.
+    VerifyFull,
+}
+
+/// Where the receipt table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipts {
+    /// Its schema; `None` = the target's schema.
+    pub schema: Option<Ident>,
+    /// Its name.
+    pub table: Ident,
+}
+
+/// Where the tenant and principal come from. Never from the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrustRule {
+    /// Environment variables of the serving process.
+    Environment {
+        /// The tenant's variable.
+        tenant_env: EnvName,
+        /// The principal's variable.
+        principal_env: EnvName,
+    },
+    /// Literals in the file, for development; a variable, where named and set, wins.
+    StaticDev {
+        /// The tenant's variable.
+        tenant_env: Option<EnvName>,
+        /// The tenant.
+        tenant: Option<String>,
+        /// The principal's variable.
+        principal_env: Option<EnvName>,
+        /// The principal.
+        principal: Option<String>,
+    },
+}
+
+impl TrustRule {
+    /// The word for where the context came from, in records and `_meta.provenance`.
+    #[must_use]
+    pub fn provenance(&self) -> &'static str {
+        match self {
+            Self::Environment { .. } => "environment",
+            Self::StaticDev { .. } => "static_dev",
+        }
+    }
+}
+
+/// One reviewed action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capability {
+    /// Its canonical name.
+    pub name: CapabilityName,
+    /// What the model reads about it.
+    pub description: Option<String>,
+    /// What the model reads about its answer.
+    pub returns_hint: Option<String>,
+    /// The source it reads.
+    pub source: Ident,
+    /// Where its tenant and principal come from.
+    pub trust: TrustRule,
+    /// The row it is about.
+    pub target: Target,
+    /// Its arguments, in the file's order.
+    pub args: Vec<Arg>,
+    /// The argument that holds the row's key.
+    pub lookup_arg: Ident,
+    /// The columns the model may see, in the file's order.
+    pub visible_columns: Vec<Ident>,
+    /// What it does beyond reading.
+    pub kind: CapabilityKind,
+}
+
+impl Capability {
+    /// The columns a read returns: visible, then key, tenant and version column where missing.
+    #[must_use]
+    pub fn read_columns(&self) -> Vec<Ident> {
+        let mut columns = self.visible_columns.clone();
+        let version = self.proposal().and_then(|rule| rule.guard.column.clone());
+        let tenant = match &self.target.tenant {
+            TenantRule::Column(column) => Some(column.clone()),
+            TenantRule::SingleTenantDev => None,
+        };
+        for column in [Some(self.target.primary_key.clone()), tenant, version].into_iter().flatten() {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// Every column the capability names, read or written: what a catalog look-up must find.
+    #[must_use]
+    pub fn all_columns(&self) -> Vec<Ident> {
+        let mut columns = self.read_columns();
+        let patched = self.proposal().into_iter().flat_map(|rule| rule.patch.iter().map(|(column, _)| column.clone()));
+        for column in patched.chain(self.target.principal.clone()) {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// The proposal rule, if this is a proposal capability.
+    #[must_use]
+    pub fn proposal(&self) -> Option<&ProposalRule> {
+        match &self.kind {
+            CapabilityKind::Read => None,
+            CapabilityKind::Proposal(rule) => Some(rule),
+        }
+    }
+
+    /// `read` or `proposal`.
+    #[must_use]
+    pub fn kind_word(&self) -> &'static str {
+        match &self.kind {
+            CapabilityKind::Read => "read",
+            CapabilityKind::Proposal(_) => "proposal",
+        }
+    }
+
+    /// The noun for one row in sentences: the table's name without a plural `s` (`ies` → `y`), underscores as spaces.
+    #[must_use]
+    pub fn noun(&self) -> String {
+        let table = self.target.table.as_str().to_lowercase();
+        let singular = if let Some(stem) = table.strip_suffix("ies") {
+            format!("{stem}y")
+        } else if table.ends_with("ss") {
+            table
+        } else {
+            table.strip_suffix('s').map_or(table.clone(), str::to_owned)
+        };
+        singular.replace('_', " ")
+    }
+}
+
+/// What a capability does beyond reading.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CapabilityKind {
+    /// Nothing.
+    Read,
+    /// Proposes a change to the row.
+    Proposal(ProposalRule),
+}
+
+/// The row a capability is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Schema.
+    pub schema: Ident,
+    /// Table.
+    pub table: Ident,
+    /// The key column; one column.
+    pub primary_key: Ident,
+    /// How rows belong to tenants.
+    pub tenant: TenantRule,
+    /// The column that must also equal the trusted principal.
+    pub principal: Option<Ident>,
+}
+
+/// How rows belong to tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TenantRule {
+    /// By this column.
+    Column(Ident),
+    /// They do not: an acknowledged development exception.
+    SingleTenantDev,
+}
+
+/// One argument of a capability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arg {
+    /// Its name.
+    pub name: Ident,
+    /// What it holds and may hold.
+    pub ty: ArgType,
+    /// What the model reads about it.
+    pub description: Option<String>,
+    /// Whether a call must give it.
+    pub required: bool,
+    /// The value of an omitted argument; already of the right type and within bounds.
+    pub default: Option<Json>,
+    /// The values it may hold; empty = any.
+    pub allowed: Vec<Json>,
+}
+
+/// What an argument holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ArgType {
+    /// Text.
+    Text {
+        /// The longest, in characters.
+        max_length: Option<u64>,
+    },
+    /// A number.
+    Number {
+        /// The smallest, inclusive.
+        minimum: Option<Number>,
+        /// The largest, inclusive.
+        maximum: Option<Number>,
+    },
+    /// True or false.
+    Boolean,
+}
+
+/// What a proposal may change, and under which guards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProposalRule {
+    /// The columns it sets, in the file's order, each with where its value comes from.
+    pub patch: Vec<(Ident, Binding)>,
+    /// The columns a reviewed change may touch.
+    pub allowed_columns: Vec<Ident>,
+    /// Bounds on numbers in the patch.
+    pub bounds: BTreeMap<Ident, Bounds>,
+    /// Allowed moves of states in the patch.
+    pub transitions: BTreeMap<Ident, Transition>,
+    /// How a change of the row is noticed.
+    pub guard: ConflictGuard,
+    /// Who decides.
+    pub approval: ApprovalRule,
+}
+
+/// Where a patched column's value comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Binding {
+    /// The file.
+    Fixed(Json),
+    /// An argument.
+    FromArg(Ident),
+}
+
+/// Inclusive bounds on a number; at least one is set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bounds {
+    /// The smallest.
+    pub minimum: Option<Number>,
+    /// The largest.
+    pub maximum: Option<Number>,
+}
+
+/// Allowed moves of a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The column that holds the present state; readable.
+    pub from_column: Ident,
+    /// Present state → states it may become.
+    pub allowed: BTreeMap<String, Vec<String>>,
+}
+
+/// How a change of the row between look and write is noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictGuard {
+    /// The version column; `None` = the acknowledged weak guard over all visible columns.
+    pub column: Option<Ident>,
+    /// How the version moves on a write.
+    pub advance: Advance,
+    /// What the before-image covers; `None` = by the version's precision.
+    pub cover: Option<Cover>,
+    /// Whether a column that others reference with a cascade may be patched.
+    pub cascade_ack: bool,
+    /// Whether a proposal needs a recorded read of the row's present version by the same principal.
+    pub require_fresh_read: bool,
+}
+
+/// How the version moves on a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Advance {
+    /// Integers by one; times to the later of the clock and one unit on; otherwise the patch or a trigger must.
+    #[default]
+    Auto,
+    /// By one.
+    Increment,
+    /// To the later of the clock and one unit on.
+    Now,
+    /// A trigger must move it.
+    Database,
+}
+
+/// What the before-image covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    /// The patched columns and the states their moves start from.
+    Patched,
+    /// All visible columns.
+    Visible,
+}
+
+/// Who decides, and for how long a proposal may wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRule {
+    /// The role a decision is recorded under.
+    pub required_role: Option<String>,
+    /// How long after proposing it may still be decided and applied.
+    pub expires_in: Duration,
+    /// Whether the proposal's own principal may decide, once decisions are signed.
+    pub allow_self: bool,
+}
+
+impl Default for ApprovalRule {
+    fn default() -> Self {
+        Self { required_role: None, expires_in: Duration::from_secs(7 * 24 * 3600), allow_self: false }
+    }
+}

@@ -1,0 +1,1 @@
+//! A value from outside, brought to the form that a column will store.
