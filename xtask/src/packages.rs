@@ -1,0 +1,57 @@
+//! Debian packages that the tests need: installed where that is allowed, else named.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use synapsor_testkit::servers;
+
+use crate::process::{run, succeeds};
+
+/// Keeps Debian from making and starting a server of its own; ours are started by the tests alone.
+const NO_DEFAULT_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
+
+/// Makes sure that the database servers are installed. The error says exactly what to install.
+pub(crate) fn ensure_servers() -> Result<(), String> {
+    let missing = servers::missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !may_install() {
+        return Err(servers::Missing(missing).to_string());
+    }
+    eprintln!("xtask: installing {}", missing.join(" "));
+    run(apt_get(&["update", "-q"]))?;
+    if missing.contains(&"postgresql") {
+        install(&["postgresql-common"])?;
+        let mut conf = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(NO_DEFAULT_CLUSTER)
+            .map_err(|e| format!("{NO_DEFAULT_CLUSTER}: {e}"))?;
+        writeln!(conf, "create_main_cluster = false").map_err(|e| format!("{NO_DEFAULT_CLUSTER}: {e}"))?;
+    }
+    install(&missing)?;
+    let still = servers::missing();
+    if still.is_empty() { Ok(()) } else { Err(servers::Missing(still).to_string()) }
+}
+
+fn install(packages: &[&str]) -> Result<(), String> {
+    let mut command =
+        apt_get(&["install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"]);
+    command.args(packages);
+    run(command)
+}
+
+fn may_install() -> bool {
+    Path::new("/usr/bin/apt-get").exists() && succeeds(Command::new("sh").args(["-c", "[ \"$(id -u)\" = 0 ]"]))
+}
+
+fn apt_get(args: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    // The test runner's closing lines must stay the last thing on standard output.
+    command.stdin(std::process::Stdio::null()).stdout(std::io::stderr());
+    command
+}
