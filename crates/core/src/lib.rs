@@ -4,6 +4,7 @@
 //! file or talks to a database: the manifest and `clippy.toml` keep it so.
 
 pub mod contract;
+pub mod digest;
 pub mod id;
 pub mod problem;
 pub mod value;

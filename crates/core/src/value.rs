@@ -4,6 +4,7 @@
 //! text is its identity: what was read is what is compared.
 
 pub mod array;
+pub mod decimal;
 pub mod moment;
 pub mod normalise;
 pub mod table;
