@@ -7,4 +7,5 @@ pub mod contract;
 pub mod digest;
 pub mod id;
 pub mod problem;
+pub mod redact;
 pub mod value;
