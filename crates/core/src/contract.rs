@@ -1,6 +1,6 @@
 //! The checked configuration: if a [`Contract`] exists, every reference in it resolves and every rule in it holds.
 //!
-//! Only [`crate::config::check`] makes one. It holds names of secrets, never secrets, so it may be printed and hashed.
+//! Only [`crate::config::read`] makes one. It holds names of secrets, never secrets, so it may be printed and hashed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
