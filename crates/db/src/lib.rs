@@ -1,1 +1,8 @@
-//! x
+//! The only crate with database drivers: source engines and the ledger. No driver type leaves it.
+
+pub mod engine;
+pub mod fault;
+mod mysql;
+mod postgres;
+mod sqlite;
+mod tx;

@@ -12,3 +12,15 @@ pub fn instant_rfc3339(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+/// A UTC timestamp text as decimal seconds since the epoch.
+#[must_use]
+pub fn epoch_decimal(_text: &str) -> Option<String> {
+    None
+}
+
+/// The next version after a timestamp text.
+#[must_use]
+pub fn advance_text(_expected: &str, _now_utc_micros: i64) -> Option<String> {
+    None
+}

@@ -99,7 +99,9 @@ pub struct Limits {
 pub enum Native {
     /// PostgreSQL.
     Postgres {
-        /// The qualified, quoted type to cast to, without length or precision; values keep their identity through it.
+        /// The column's own type, qualified and quoted, without length or precision.
+        own: String,
+        /// The type to cast to for reading and comparing: `own`, or one through which identity is kept (`text` for `bpchar`).
         cast: String,
         /// The qualified, quoted function that gives a value's exact bytes (`typsend`) after that cast.
         send: String,

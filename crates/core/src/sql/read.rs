@@ -1,0 +1,39 @@
+//! Reading one row.
+
+use super::{Filter, Sql, Writer, column};
+use crate::contract::EngineKind;
+use crate::value::{Column, Table};
+
+/// Rows asked for: one more than may exist, so that a key that is not unique shows.
+pub const READ_LIMIT: u64 = 2;
+
+/// Selects the columns of the filtered row.
+#[must_use]
+pub fn select(engine: EngineKind, table: &Table, columns: &[Column], filter: &Filter) -> Sql {
+    let mut out = Writer::new(engine);
+    out.raw("SELECT ");
+    for (index, column) in columns.iter().enumerate() {
+        if index > 0 {
+            out.raw(", ");
+        }
+        column::read(&mut out, column);
+    }
+    out.raw(" FROM ").table(&table.schema, &table.name);
+    filter.render(&mut out);
+    out.raw(" LIMIT ").number(READ_LIMIT);
+    out.finish()
+}
+
+/// The statement as it is shown in a query audit: names and shape, no values.
+#[must_use]
+pub fn template(table: &Table, columns: &[Column], filter: &Filter) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let terms: Vec<String> = filter.scope_terms().iter().map(|term| format!("{} = ?", term.column.name)).collect();
+    format!(
+        "SELECT {} FROM {}.{} WHERE {} LIMIT {READ_LIMIT}",
+        names.join(", "),
+        table.schema,
+        table.name,
+        terms.join(" AND ")
+    )
+}

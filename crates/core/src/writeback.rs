@@ -1,0 +1,467 @@
+//! The guarded write: what it will do, and what its effect means. Both pure; `db` only runs statements and reports.
+
+use jiff::Timestamp;
+
+use crate::code::Code;
+use crate::contract::{Advance, EngineKind};
+use crate::event::{Claim, Decision};
+use crate::id::Ident;
+use crate::proposal::ready::Ready;
+use crate::refusal::Refusal;
+use crate::scope::Scope;
+use crate::sql::receipts::{Place, ReceiptKeys};
+use crate::sql::write::{Change, GuardedWrite, Version, VersionMove, guarded_write};
+use crate::sql::{Filter, Sql};
+use crate::value::{Cell, Column, Kind, Native, Table, moment};
+use crate::wire::change_set::ChangeSet;
+use crate::wire::job::idempotency_key;
+use crate::wire::receipt::{self, ExecutionReceipt, ReceiptStatus};
+
+/// A receipt row as found in the source database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundReceipt {
+    /// The job that wrote it.
+    pub job_id: String,
+    /// What it was about; absent in tables of the reference program.
+    pub proposal_hash: Option<String>,
+    /// `applied` or `canceled`; older tables hold other words, which never mean applied.
+    pub status: String,
+    /// The version after the write.
+    pub new_version: Option<String>,
+}
+
+/// What the source database did with a guarded write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Committed, with the version after the write.
+    Committed {
+        /// The version's text.
+        new_version: Option<String>,
+    },
+    /// A dry run passed every step and was rolled back.
+    Rehearsed,
+    /// The receipt key or the job was taken; nothing was written by us. Read after the rollback.
+    Duplicate {
+        /// The receipt under our idempotency key.
+        by_key: Option<FoundReceipt>,
+        /// The receipt under our job.
+        by_job: Option<FoundReceipt>,
+    },
+    /// The update did not touch exactly one row; rolled back, then looked.
+    Missed {
+        /// Rows it would have changed.
+        affected: u64,
+        /// One flag for each guard of each row found, in `GuardedWrite::look_columns` order; empty = no row.
+        look: Vec<Vec<bool>>,
+    },
+    /// The row did not read back as approved; rolled back. One flag for each check of each row found.
+    NotAsApproved {
+        /// Flags in `GuardedWrite::after_checks` order; empty = no row.
+        rows: Vec<Vec<bool>>,
+    },
+    /// The database refused a statement; rolled back.
+    Rejected {
+        /// Why, as a class.
+        violation: Violation,
+        /// The column or constraint it named, if that is one of ours to show.
+        step: &'static str,
+    },
+    /// The receipt table's identity is not the one that was claimed; nothing was written.
+    OtherReceipts,
+    /// COMMIT was sent and no certain answer came.
+    InDoubt {
+        /// Why, in safe words.
+        reason: &'static str,
+    },
+}
+
+/// Why a database refused a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// A constraint.
+    Constraint,
+    /// A value that does not fit its column.
+    Value,
+    /// A missing privilege.
+    Permission,
+    /// A missing schema, table or column.
+    Missing,
+    /// Something that passes: a deadlock, a lock or statement timeout, a lost connection before COMMIT.
+    Transient,
+    /// Anything else.
+    Other,
+}
+
+/// What an effect means for the proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// It ended for good.
+    Settled(Outcome),
+    /// It failed for a passing reason; the proposal is approved again.
+    Released(Code),
+    /// Nobody knows yet.
+    InDoubt(&'static str),
+    /// A fence with our job was there first: the claim is lost, nothing is to be recorded by us.
+    ClaimLost,
+}
+
+/// How an apply ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The word.
+    pub status: ReceiptStatus,
+    /// Why it did not apply.
+    pub code: Option<Code>,
+    /// More about why, in safe words.
+    pub reason: Option<String>,
+    /// The version after the write.
+    pub new_version: Option<String>,
+}
+
+impl Outcome {
+    fn ended(status: ReceiptStatus, code: Code, reason: impl Into<String>) -> Settlement {
+        Settlement::Settled(Self { status, code: Some(code), reason: Some(reason.into()), new_version: None })
+    }
+}
+
+/// Who claims, where, and as what.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimTerms<'a> {
+    /// The ledger that holds the decision.
+    pub ledger_id: &'a str,
+    /// The newest batch of that ledger, `batch:digest`.
+    pub ledger_head: &'a str,
+}
+
+/// The receipt keys of a claim.
+#[must_use]
+pub fn keys(change_set: &ChangeSet, claim: &Claim, terms: ClaimTerms<'_>) -> ReceiptKeys {
+    ReceiptKeys {
+        idempotency_key: idempotency_key(change_set),
+        job_id: claim.job_id.clone(),
+        proposal_id: change_set.proposal_id.clone(),
+        proposal_hash: change_set.integrity.proposal_hash.clone(),
+        ledger_id: terms.ledger_id.to_owned(),
+        ledger_head: terms.ledger_head.to_owned(),
+    }
+}
+
+/// Keys of a dry run: never those of a real apply.
+#[must_use]
+pub fn rehearsal_keys(keys: &ReceiptKeys) -> ReceiptKeys {
+    ReceiptKeys {
+        idempotency_key: format!("rehearsal:{}", keys.job_id),
+        job_id: format!("rehearsal:{}", keys.job_id),
+        ..keys.clone()
+    }
+}
+
+/// Where a source's receipts are: the configured schema, else the target's.
+#[must_use]
+pub fn place(ready: &Ready<'_>) -> Place {
+    let receipts = &ready.source().receipts;
+    Place {
+        schema: receipts.schema.clone().unwrap_or_else(|| ready.capability().target.schema.clone()),
+        table: receipts.table.clone(),
+    }
+}
+
+/// The reviewed values that the ledger holds exactly, with masked ones given back by `unmask` (which reads and checks
+/// the row). Returns the change to write.
+pub fn change(
+    ready: &Ready<'_>,
+    table: &Table,
+    now: Timestamp,
+    unmask: impl Fn(&Ident) -> Option<Cell>,
+) -> Result<Change, Refusal> {
+    let change_set = ready.proposal().change_set();
+    let target = &ready.capability().target;
+    if let Some(refused) = table.refused {
+        return Err(Refusal::new(
+            Code::RefusedTarget,
+            format!("`{}.{}` is {}", table.schema, table.name, refused.words()),
+        ));
+    }
+    let scope = Scope::of_record(&change_set.scope.tenant_id, &change_set.principal.id);
+    let key = serde_json::Value::String(change_set.scope.object_id.clone());
+    let mut filter = Filter::scoped(target, table, &scope, &key)
+        .map_err(|why| Refusal::new(Code::ObjectMissing, format!("the target does not fit the proposal: {why}")))?;
+    let column = |name: &str| {
+        Ident::parse(name)
+            .ok()
+            .and_then(|name| table.column(&name).cloned())
+            .ok_or_else(|| Refusal::new(Code::ObjectMissing, format!("the target has no column `{name}`")))
+    };
+    for (name, exact) in &change_set.exact.before {
+        let column = column(name)?;
+        let cell = match exact.cell() {
+            Some(cell) => cell,
+            None => unmask(&column.name)
+                .ok_or_else(|| Refusal::new(Code::VersionConflict, format!("`{name}` is not what the reviewer saw")))?,
+        };
+        filter = filter.and(column, cell);
+    }
+    let mut patch = Vec::new();
+    for (name, exact) in &change_set.exact.patch {
+        let cell = exact
+            .cell()
+            .ok_or_else(|| Refusal::new(Code::ProposalHashMismatch, "the recorded change does not read"))?;
+        patch.push((column(name)?, cell));
+    }
+    let version = match &change_set.exact.version {
+        None => None,
+        Some(exact) => {
+            let column = column(&change_set.guards.expected_version.column)?;
+            let expected = exact
+                .cell()
+                .ok_or_else(|| Refusal::new(Code::ProposalHashMismatch, "the recorded version does not read"))?;
+            let patched = patch.iter().any(|(patched, _)| patched.name == column.name);
+            let rule = ready.capability().proposal().map(|rule| rule.guard.advance).unwrap_or_default();
+            let advance = if patched { VersionMove::Elsewhere } else { advance(rule, &column, &expected, now)? };
+            Some(Version { column, expected, advance })
+        }
+    };
+    Ok(Change { table: table.clone(), filter, patch, version })
+}
+
+/// Renders the statements of a change under a claim.
+#[must_use]
+pub fn statements(engine: EngineKind, change: &Change, place: &Place, keys: &ReceiptKeys) -> GuardedWrite {
+    guarded_write(engine, change, place, keys)
+}
+
+/// The fence that ends a claim for good.
+#[must_use]
+pub fn fence(engine: EngineKind, place: &Place, keys: &ReceiptKeys) -> Sql {
+    crate::sql::receipts::fence(engine, place, keys)
+}
+
+/// Whether a version column of this kind can move under the rule, so that the proposal does not end in a dead end.
+pub fn can_advance(rule: Advance, column: &Column, expected: &Cell) -> Result<(), Refusal> {
+    // The clock does not decide whether it can move, only where to.
+    advance(rule, column, expected, Timestamp::UNIX_EPOCH).map(|_| ())
+}
+
+fn advance(rule: Advance, column: &Column, expected: &Cell, now: Timestamp) -> Result<VersionMove, Refusal> {
+    let refuse =
+        |words: &str| Err(Refusal::new(Code::PolicyViolation, format!("version column `{}` {words}", column.name)));
+    let text = expected.text().unwrap_or_default();
+    match (rule, &column.kind) {
+        (Advance::Database, _) => Ok(VersionMove::Elsewhere),
+        (Advance::Auto | Advance::Increment, Kind::Integer) => {
+            let largest = column.limits.range.map_or(i128::from(i64::MAX), |(_, largest)| largest);
+            match text.parse::<i128>() {
+                Ok(number) if number < largest => Ok(VersionMove::Increment),
+                Ok(_) => refuse("holds the largest value its type can hold"),
+                // SQLite keeps text in integer columns.
+                Err(_) => refuse("holds no whole number"),
+            }
+        }
+        (Advance::Increment, _) => refuse("is no integer, so it cannot be incremented"),
+        (Advance::Auto | Advance::Now, Kind::Instant | Kind::DateTime)
+            if !matches!(column.native, Native::Sqlite { .. }) =>
+        {
+            let digits = u32::from(column.limits.fraction.unwrap_or(6).min(6));
+            Ok(VersionMove::Clock { unit_micros: 10_u64.pow(6 - digits) })
+        }
+        (Advance::Auto | Advance::Now, _) => match moment::advance_text(text, now.as_microsecond()) {
+            Some(next) => Ok(VersionMove::To(Cell::new(expected.kind().clone(), Some(next)))),
+            // Other text must be moved by the patch or a trigger; the after-image shows whether it was.
+            None if rule == Advance::Auto => Ok(VersionMove::Elsewhere),
+            None => refuse("holds no time, so `advance: now` cannot move it"),
+        },
+    }
+}
+
+/// What an effect means: the truth table.
+#[must_use]
+pub fn settle(write: &GuardedWrite, keys: &ReceiptKeys, effect: &Effect) -> Settlement {
+    match effect {
+        Effect::Committed { new_version } => Settlement::Settled(Outcome {
+            status: ReceiptStatus::Applied,
+            code: None,
+            reason: None,
+            new_version: new_version.clone(),
+        }),
+        // A dry run is reported, never settled; nothing happened.
+        Effect::Rehearsed => Settlement::Released(Code::ApprovalRequired),
+        Effect::Duplicate { by_key, by_job } => duplicate(keys, by_key.as_ref(), by_job.as_ref()),
+        Effect::Missed { affected, look } => missed(write, *affected, look),
+        Effect::NotAsApproved { rows } => not_as_approved(write, rows),
+        Effect::Rejected { violation, step } => rejected(*violation, step),
+        Effect::OtherReceipts => Settlement::Released(Code::SourceChanged),
+        Effect::InDoubt { reason } => Settlement::InDoubt(reason),
+    }
+}
+
+fn duplicate(keys: &ReceiptKeys, by_key: Option<&FoundReceipt>, by_job: Option<&FoundReceipt>) -> Settlement {
+    if by_job.is_some_and(|found| found.status == "canceled") {
+        return Settlement::ClaimLost;
+    }
+    match by_key {
+        Some(found)
+            if found.status == "applied" && found.proposal_hash.as_deref() == Some(keys.proposal_hash.as_str()) =>
+        {
+            let ours = found.job_id == keys.job_id;
+            Settlement::Settled(Outcome {
+                status: if ours { ReceiptStatus::Applied } else { ReceiptStatus::AlreadyApplied },
+                code: None,
+                reason: None,
+                new_version: found.new_version.clone(),
+            })
+        }
+        Some(_) => Outcome::ended(
+            ReceiptStatus::Failed,
+            Code::ReceiptMismatch,
+            "the receipt table holds another change under this proposal's key",
+        ),
+        // The row that was in the way is gone or belongs to a transaction that was undone.
+        None => Settlement::Released(Code::WritebackBusy),
+    }
+}
+
+fn missed(write: &GuardedWrite, affected: u64, look: &[Vec<bool>]) -> Settlement {
+    if affected > 1 || look.len() > 1 {
+        return Outcome::ended(
+            ReceiptStatus::Failed,
+            Code::MultiRowWriteBlocked,
+            "the update would have changed more than one row",
+        );
+    }
+    let Some(flags) = look.first() else {
+        return Outcome::ended(
+            ReceiptStatus::Conflict,
+            Code::RowNotFound,
+            "the row is no longer there for this tenant",
+        );
+    };
+    let differing: Vec<&str> =
+        write.look_columns.iter().zip(flags).filter(|(_, held)| !**held).map(|(column, _)| column.as_str()).collect();
+    if differing.is_empty() {
+        return Outcome::ended(
+            ReceiptStatus::Failed,
+            Code::WriteSuppressed,
+            "every guard held, yet the database changed nothing",
+        );
+    }
+    Outcome::ended(
+        ReceiptStatus::Conflict,
+        Code::VersionConflict,
+        format!("changed since it was reviewed: {}", differing.join(", ")),
+    )
+}
+
+fn not_as_approved(write: &GuardedWrite, rows: &[Vec<bool>]) -> Settlement {
+    use crate::sql::write::AfterCheck;
+    let [flags] = rows else {
+        return Outcome::ended(
+            ReceiptStatus::Failed,
+            Code::AfterImageMismatch,
+            "after the update the row was not found in its tenant",
+        );
+    };
+    let failing: Vec<&AfterCheck> =
+        write.after_checks.iter().zip(flags).filter(|(_, held)| !**held).map(|(check, _)| check).collect();
+    let patched: Vec<&str> = failing
+        .iter()
+        .filter_map(|check| match check {
+            AfterCheck::Patched(column) => Some(column.as_str()),
+            AfterCheck::VersionMoved => None,
+        })
+        .collect();
+    if patched.is_empty() {
+        return Outcome::ended(ReceiptStatus::Failed, Code::VersionNotAdvanced, "the update did not move the version");
+    }
+    Outcome::ended(
+        ReceiptStatus::Failed,
+        Code::AfterImageMismatch,
+        format!("not stored as approved: {}", patched.join(", ")),
+    )
+}
+
+fn rejected(violation: Violation, step: &str) -> Settlement {
+    let failed = |code, words: &str| Outcome::ended(ReceiptStatus::Failed, code, format!("{words} ({step})"));
+    match violation {
+        Violation::Constraint => failed(Code::ConstraintViolated, "a constraint of the table refuses the change"),
+        Violation::Value => failed(Code::ValueRefused, "a value does not fit its column"),
+        // A missing grant or table is mended by an operator; the approved change itself is still good.
+        Violation::Permission => Settlement::Released(Code::PermissionDenied),
+        Violation::Missing => Settlement::Released(Code::ObjectMissing),
+        Violation::Transient => Settlement::Released(Code::TemporarilyUnavailable),
+        Violation::Other => failed(Code::TransactionFailed, "the database refused the transaction"),
+    }
+}
+
+/// Makes the receipt of an outcome.
+#[must_use]
+pub fn receipt(change_set: &ChangeSet, claim: &Claim, outcome: &Outcome, now: Timestamp) -> ExecutionReceipt {
+    let applied = outcome.status == ReceiptStatus::Applied;
+    let version = |text: &String| match change_set.exact.version.as_ref().and_then(|exact| Kind::from_word(&exact.kind))
+    {
+        Some(kind) => Cell::new(kind, Some(text.clone())).json(),
+        None => serde_json::Value::String(text.clone()),
+    };
+    ExecutionReceipt {
+        schema_version: receipt::SCHEMA_VERSION.to_owned(),
+        writeback_job_id: claim.job_id.clone(),
+        proposal_id: change_set.proposal_id.clone(),
+        runner_id: claim.runner_id.clone(),
+        status: outcome.status,
+        rows_affected: u64::from(applied),
+        idempotency_key: idempotency_key(change_set),
+        previous_version: change_set.exact.version.as_ref().map(|_| change_set.guards.expected_version.value.clone()),
+        new_version: outcome.new_version.as_ref().map(version),
+        source_database_mutated: applied,
+        executed_at: now.to_string(),
+        safe_error_code: outcome.code.map(|code| code.text().to_owned()),
+        reason: outcome.reason.clone(),
+        receipt_hash: String::new(),
+    }
+    .sealed()
+}
+
+/// What a fence found out about an expired claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fenced {
+    /// The fence is in: the late applier can never commit.
+    Won,
+    /// The job's receipt was there first.
+    Found(FoundReceipt),
+    /// The source database could not say.
+    Unsure {
+        /// Why, in safe words.
+        reason: &'static str,
+    },
+}
+
+/// What a fence means for the proposal.
+#[must_use]
+pub fn settle_fence(change_set: &ChangeSet, fenced: &Fenced) -> Settlement {
+    match fenced {
+        Fenced::Won => Settlement::Released(Code::WritebackBusy),
+        Fenced::Found(found) if found.status == "canceled" => Settlement::Released(Code::WritebackBusy),
+        Fenced::Found(found)
+            if found.status == "applied"
+                && found.proposal_hash.as_deref() == Some(change_set.integrity.proposal_hash.as_str()) =>
+        {
+            Settlement::Settled(Outcome {
+                status: ReceiptStatus::Applied,
+                code: None,
+                reason: None,
+                new_version: found.new_version.clone(),
+            })
+        }
+        Fenced::Found(_) => Outcome::ended(
+            ReceiptStatus::Failed,
+            Code::ReceiptMismatch,
+            "the receipt table holds another change under this job",
+        ),
+        Fenced::Unsure { reason } => Settlement::InDoubt(reason),
+    }
+}
+
+/// Whether a recorded decision is about this change.
+#[must_use]
+pub fn decided_on(decision: &Decision, change_set: &ChangeSet) -> bool {
+    decision.proposal_hash == change_set.integrity.proposal_hash
+}

@@ -1,0 +1,168 @@
+//! One source database under one credential: read, describe, and the guarded write. A closed set of engines.
+
+use std::path::PathBuf;
+
+use synapsor_core::contract::{EngineKind, Source};
+use synapsor_core::id::Ident;
+use synapsor_core::sql::Sql;
+use synapsor_core::sql::receipts::Place;
+use synapsor_core::sql::write::GuardedWrite;
+use synapsor_core::value::{Cell, Table};
+use synapsor_core::writeback::{Effect, Fenced};
+
+use crate::fault::Fault;
+use crate::mysql::Mysql;
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::tx;
+
+/// How to reach a source under one credential. `Debug` never prints the URL.
+pub struct Access {
+    /// The URL with its credential.
+    pub url: String,
+    /// Limits, pool and transport security.
+    pub source: Source,
+    /// What the credential is for.
+    pub role: Role,
+    /// What relative paths (SQLite files, `ca_file`) are relative to: the config file's folder.
+    pub base: PathBuf,
+}
+
+/// What a credential is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads only; enforced by the transaction, on SQLite by the open mode.
+    Reader,
+    /// The guarded write, and what must be looked at for it.
+    Writer,
+}
+
+/// One source database under one credential, with its pool. Opening it connects to nothing.
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres(Postgres),
+    /// MySQL and MariaDB.
+    Mysql(Mysql),
+    /// SQLite.
+    Sqlite(Sqlite),
+}
+
+/// What to look up in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The schema.
+    pub schema: Ident,
+    /// The table.
+    pub table: Ident,
+    /// The columns; the answer holds those that exist, in catalog order.
+    pub columns: Vec<Ident>,
+}
+
+/// What a receipt table is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptsState {
+    /// It may be used; this is its own identity.
+    Ready {
+        /// The random identity made by the migration.
+        receipts_id: String,
+    },
+    /// It, or its identity, is not there or not visible.
+    Missing,
+    /// It could let a change be applied twice.
+    Unsafe {
+        /// Why: "it has no unique key on `job_id`".
+        why: String,
+    },
+}
+
+/// How a guarded write ends when every step held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// For real.
+    Commit,
+    /// A dry run: everything is undone.
+    Rollback,
+}
+
+impl Engine {
+    /// Prepares access. Only the URL is looked at.
+    pub fn open(access: Access) -> Result<Self, Fault> {
+        Ok(match access.source.engine {
+            EngineKind::Postgres => Self::Postgres(Postgres::open(access)?),
+            EngineKind::Mysql => Self::Mysql(Mysql::open(access)?),
+            EngineKind::Sqlite => Self::Sqlite(Sqlite::open(access)?),
+        })
+    }
+
+    /// Runs one reading statement in a read-only transaction, within the source's limits. Dropping the future cancels
+    /// the statement on the server.
+    pub async fn read(&self, sql: &Sql) -> Result<Vec<Vec<Cell>>, Fault> {
+        match self {
+            Self::Postgres(engine) => engine.read(sql).await,
+            Self::Mysql(engine) => engine.read(sql).await,
+            Self::Sqlite(engine) => engine.read(sql).await,
+        }
+    }
+
+    /// Looks a table up in the catalog; `None` if there is none that the role can see.
+    pub async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
+        match self {
+            Self::Postgres(engine) => engine.describe(ask).await,
+            Self::Mysql(engine) => engine.describe(ask).await,
+            Self::Sqlite(engine) => engine.describe(ask).await,
+        }
+    }
+
+    /// Looks at the receipt table.
+    pub async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {
+        match self {
+            Self::Postgres(engine) => engine.receipts(place).await,
+            Self::Mysql(engine) => engine.receipts(place).await,
+            Self::Sqlite(engine) => engine.receipts(place).await,
+        }
+    }
+
+    /// Runs a guarded write. A fault means that nothing was written; what was or may have been is an [`Effect`].
+    pub async fn transact(&self, write: &GuardedWrite, receipts_id: &str, ending: Ending) -> Result<Effect, Fault> {
+        match self {
+            Self::Postgres(engine) => {
+                tx::guarded_write(tx::Tx::Postgres(engine.begin().await?), write, receipts_id, ending).await
+            }
+            Self::Mysql(engine) => {
+                tx::guarded_write(tx::Tx::Mysql(engine.begin().await?), write, receipts_id, ending).await
+            }
+            Self::Sqlite(engine) => {
+                tx::guarded_write(tx::Tx::Sqlite(engine.begin().await?), write, receipts_id, ending).await
+            }
+        }
+    }
+
+    /// Puts a fence in, or finds what the job left.
+    pub async fn fence(&self, fence: &Fence, receipts_id: &str) -> Result<Fenced, Fault> {
+        match self {
+            Self::Postgres(engine) => tx::fence(tx::Tx::Postgres(engine.begin().await?), fence, receipts_id).await,
+            Self::Mysql(engine) => tx::fence(tx::Tx::Mysql(engine.begin().await?), fence, receipts_id).await,
+            Self::Sqlite(engine) => tx::fence(tx::Tx::Sqlite(engine.begin().await?), fence, receipts_id).await,
+        }
+    }
+
+    /// Runs statements of the receipt table's migration, one after another, outside any guarded write.
+    pub async fn migrate(&self, statements: &[String]) -> Result<(), Fault> {
+        match self {
+            Self::Postgres(engine) => engine.migrate(statements).await,
+            Self::Mysql(engine) => engine.migrate(statements).await,
+            Self::Sqlite(engine) => engine.migrate(statements).await,
+        }
+    }
+}
+
+/// The statements of a fence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fence {
+    /// Reads the receipt table's identity.
+    pub identity: Sql,
+    /// Inserts the fence.
+    pub insert: Sql,
+    /// Finds what the job left.
+    pub by_job: Sql,
+}
