@@ -1,9 +1,13 @@
 //! The project's chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stderr, reason = "a tool for the terminal")]
 
+mod ci;
+mod generate;
 mod packages;
 mod process;
+mod python;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -20,11 +24,20 @@ struct Args {
 enum Chore {
     /// Start throwaway databases, build the program and run every test
     Test(test::Args),
+    /// Do everything that a change must pass, the tests last
+    Ci,
+    /// Write the files that are made from the code
+    Gen(generate::Args),
+    /// Check the rules that no compiler knows
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test(args) => test::run_tests(&args),
+        Chore::Ci => ci::run_ci(),
+        Chore::Gen(args) => generate::run_gen(&args).map(|()| ExitCode::SUCCESS),
+        Chore::Tidy => tidy::run_tidy().map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

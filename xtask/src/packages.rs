@@ -37,6 +37,23 @@ pub(crate) fn ensure_servers() -> Result<(), String> {
     if still.is_empty() { Ok(()) } else { Err(servers::Missing(still).to_string()) }
 }
 
+/// Makes sure that Python can make virtual environments. The error says exactly what to install.
+pub(crate) fn ensure_python() -> Result<(), String> {
+    let has_venv = || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]));
+    if has_venv() {
+        return Ok(());
+    }
+    if may_install() {
+        eprintln!("xtask: installing python3-venv");
+        run(apt_get(&["update", "-q"]))?;
+        install(&["python3-venv"])?;
+    }
+    if has_venv() {
+        return Ok(());
+    }
+    Err("Python is missing: install it with `apt-get install python3-venv`".to_owned())
+}
+
 fn install(packages: &[&str]) -> Result<(), String> {
     let mut command =
         apt_get(&["install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"]);

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
+use synapsor_testkit::env::PYTHON;
 use synapsor_testkit::servers::Servers;
 
-use crate::packages;
-use crate::process::{cargo, run, succeeds};
+use crate::process::{cargo, succeeds};
+use crate::{packages, python};
 
 /// Takes what the test runner takes.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Filters and options for the test runner, for example `-p synapsor-db guarded`; without `-p`, the whole workspace
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -18,17 +19,15 @@ pub(crate) struct Args {
 /// Runs the tests against servers that live as long as the run.
 pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     packages::ensure_servers()?;
+    let python = python::ensure()?;
     let narrowed = args.filters.iter().any(|arg| arg == "-p" || arg.starts_with("--package"));
-    if !narrowed {
-        run(cargo(&["build", "--package", "synapsor-runner"]))?;
-    }
     let servers = Servers::start()?;
     let mut tests =
         if succeeds(&mut cargo(&["nextest", "--version"])) { cargo(&["nextest", "run"]) } else { cargo(&["test"]) };
     if !narrowed {
-        tests.arg("--workspace");
+        tests.args(["--workspace", "--features", "xtask/gen"]);
     }
-    tests.args(&args.filters).envs(servers.env());
+    tests.args(&args.filters).envs(servers.env()).env(PYTHON, python);
     // Nothing is printed after the runner's own summary, failed or not.
     let status = tests.status().map_err(|e| format!("cannot start cargo: {e}"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
