@@ -13,7 +13,9 @@ mod cloud;
 mod contexts;
 mod executors;
 mod lexical;
+mod migrate;
 mod proposal;
+mod render;
 mod report;
 mod root;
 mod schema;
@@ -26,6 +28,8 @@ mod tree;
 
 use serde_json::Value as Json;
 
+pub use migrate::{Migrated, migrate};
+pub use render::render;
 pub use report::Report;
 pub use schema::schema;
 

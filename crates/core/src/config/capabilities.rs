@@ -248,10 +248,12 @@ fn check_proposal_fields(node: Node<'_>, is_proposal: bool, problems: &mut Probl
 fn source(node: Node<'_>, parts: &Parts<'_>, problems: &mut Problems) -> Option<Ident> {
     let name = node.get("source")?;
     let text = name.text().filter(|text| !text.trim().is_empty())?;
-    let sources = parts.root.get("sources");
-    if sources.is_none_or(|sources| sources.get(text).is_none()) {
-        let known: Vec<_> =
-            sources.into_iter().flat_map(|sources| sources.entries()).filter_map(|entry| entry.key()).collect();
+    let sources = parts.root.get("sources")?;
+    let known: Vec<_> = sources.entries().filter_map(|entry| entry.key()).collect();
+    if known.is_empty() {
+        return None;
+    }
+    if !known.contains(&text) {
         let message = format!("there is no source {}", quoted(text));
         problems.add_hint(&code::UNKNOWN_SOURCE, name, message, did_you_mean(text, &known));
         return None;
@@ -304,9 +306,12 @@ fn check_executor(node: Node<'_>, parts: &Parts<'_>, is_proposal: bool, problems
 fn lookup(node: Node<'_>, problems: &mut Problems) -> Option<Ident> {
     let name = node.get("lookup")?.get("id_from_arg")?;
     let text = name.text().filter(|text| !text.trim().is_empty())?;
-    let args = node.get("args").filter(Node::is_object)?;
+    let args = node.get("args")?;
+    let known: Vec<_> = args.entries().filter_map(|entry| entry.key()).collect();
+    if known.is_empty() {
+        return None;
+    }
     let Some(arg) = args.get(text) else {
-        let known: Vec<_> = args.entries().filter_map(|entry| entry.key()).collect();
         let message = format!("there is no argument {}", quoted(text));
         problems.add_hint(&code::UNKNOWN_LOOKUP_ARG, name, message, did_you_mean(text, &known));
         return None;

@@ -183,9 +183,11 @@ fn binding(capability: Node<'_>, node: Node<'_>, problems: &mut Problems) -> Opt
 
 fn from_arg(capability: Node<'_>, arg: Node<'_>, problems: &mut Problems) -> Option<Binding> {
     let name = arg.text().filter(|name| !name.trim().is_empty())?;
-    let args = capability.get("args").filter(Node::is_object)?;
-    if args.get(name).is_none() {
-        let known: Vec<_> = args.entries().filter_map(|entry| entry.key()).collect();
+    let known: Vec<_> = capability.get("args")?.entries().filter_map(|entry| entry.key()).collect();
+    if known.is_empty() {
+        return None;
+    }
+    if !known.contains(&name) {
         let message = format!("there is no argument {}", quoted(name));
         problems.add_hint(&code::UNKNOWN_PATCH_ARG, arg, message, did_you_mean(name, &known));
         return None;

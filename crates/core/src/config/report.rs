@@ -105,7 +105,7 @@ pub(crate) fn problem(code: &'static Code, path: String, span: Span, message: St
 
 /// User text in backticks, short and on one line. Whatever looks like a URL is withheld: it may hold a password.
 pub(crate) fn quoted(text: &str) -> String {
-    if text.contains("://") { "(a URL)".to_owned() } else { format!("`{}`", shown(text)) }
+    if text.contains("://") { "`…` (a URL)".to_owned() } else { format!("`{}`", shown(text)) }
 }
 
 /// User text, short and on one line.
@@ -124,7 +124,7 @@ pub(crate) fn did_you_mean(text: &str, known: &[&str]) -> Option<String> {
         return None;
     }
     let allowed = (text.chars().count() / 3).max(1);
-    let distance = |word: &&&str| strsim::damerau_levenshtein(&text.to_lowercase(), word);
+    let distance = |word: &&&str| strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase());
     let closest = known.iter().min_by_key(distance).filter(|word| distance(word) <= allowed)?;
     Some(format!("did you mean `{closest}`?"))
 }

@@ -247,7 +247,12 @@ pub(crate) fn check(shape: &Shape, bad: &'static Code, node: Node<'_>, problems:
                 } else {
                     None
                 };
-                problems.add_hint(bad, node, format!("expected {}, found {}", expected(shape), found(node)), hint);
+                problems.add_hint(
+                    bad,
+                    node,
+                    format!("expected {}, found {}", expected(shape), found(shape, node)),
+                    hint,
+                );
             }
             check_unlisted(node, problems);
         }
@@ -276,7 +281,8 @@ fn fits(shape: &Shape, node: Node<'_>) -> bool {
 
 fn expected(shape: &Shape) -> String {
     let fixed = match shape {
-        Shape::Word(words) => return format!("`{}`", words.join("`, `")),
+        Shape::Word([word]) => return format!("`{word}`"),
+        Shape::Word(words) => return format!("one of `{}`", words.join("`, `")),
         Shape::Whole { from, to } if from == to => return format!("{from}"),
         Shape::Whole { from, to: u64::MAX } => return format!("a whole number, at least {from}"),
         Shape::Whole { from, to } => return format!("a whole number from {from} to {to}"),
@@ -297,13 +303,15 @@ fn expected(shape: &Shape) -> String {
     fixed.to_owned()
 }
 
-fn found(node: Node<'_>) -> String {
+/// What is there instead. Text in place of a variable's name is withheld: it may be the secret itself.
+fn found(shape: &Shape, node: Node<'_>) -> String {
     match node.kind() {
+        Kind::Text(_) if matches!(shape, Shape::Name(Name::Env)) => "other text".to_owned(),
         Kind::Null => "null".to_owned(),
         Kind::Flag(flag) => flag.to_string(),
         Kind::Number(number) => format!("the number {number}"),
         Kind::Text(text) if text.trim().is_empty() => "blank text".to_owned(),
-        Kind::Text(text) => quoted(text),
+        Kind::Text(text) => format!("the text {}", quoted(text)),
         Kind::List(ids) if ids.is_empty() => "an empty list".to_owned(),
         Kind::List(_) => "a list".to_owned(),
         Kind::Object(ids) if ids.is_empty() => "an empty object".to_owned(),

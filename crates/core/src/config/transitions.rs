@@ -79,7 +79,7 @@ fn is_patched(capability: Node<'_>, guard: Node<'_>, code: &'static Code, proble
     let column = guard.key().unwrap_or_default();
     let Some(patch) = capability.get("patch").filter(Node::is_object) else { return false };
     let found = patch.get(column).is_some();
-    if !found {
+    if !found && Ident::parse(column).is_ok() {
         problems.add_key(code, guard, format!("{} is not in `patch`", quoted(column)));
     }
     found

@@ -53,7 +53,9 @@ pub(crate) enum Kind {
 
 /// Reads the text; one problem if it is not JSON, or if it holds what JSON cannot keep.
 pub(crate) fn parse(text: &str) -> Result<Tree<'_>, Box<Problem>> {
-    let lines = Lines::new(text);
+    let whole = text;
+    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    let lines = Lines::new(text, whole.len() - text.len());
     let flaw = lexical::first_flaw(text);
     if let Some((at, lexical::Flaw::TooDeep)) = flaw {
         let message = format!("this is nested more than {} deep", lexical::DEEPEST);
@@ -306,19 +308,21 @@ pub(crate) fn key_step(key: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Lines<'t> {
     text: &'t str,
+    /// The length of a byte order mark before the text.
+    shift: usize,
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(text: &'t str, shift: usize) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(breaks).collect() }
+        Self { text, shift, starts: std::iter::once(0).chain(breaks).collect() }
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
         let line = self.starts.partition_point(|at| *at <= start).max(1);
         let line_start = self.starts.get(line - 1).copied().unwrap_or(0);
         let column = self.text.get(line_start..start).map_or(0, |before| before.chars().count()) + 1;
-        Span { start, end, line, column }
+        Span { start: start + self.shift, end: end + self.shift, line, column }
     }
 }
