@@ -19,7 +19,6 @@ mod render;
 mod report;
 mod root;
 mod schema;
-mod sensitive;
 mod shape;
 mod sources;
 mod target;

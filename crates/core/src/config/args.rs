@@ -10,6 +10,7 @@ use super::shape::{Field, Items, Literal, Section, Shape};
 use super::tree::{Kind, Node};
 use crate::contract::{Arg, ArgType};
 use crate::id::Ident;
+use crate::value::decimal::Decimal;
 
 pub(crate) static ARG: Section = Section {
     name: "arg",
@@ -189,10 +190,8 @@ fn same(left: Node<'_>, right: Node<'_>) -> bool {
     }
 }
 
-/// Whole numbers compare exactly, others as doubles.
+/// Compares exactly: every number that the tree keeps is a decimal.
 fn order(left: &Number, right: &Number) -> Ordering {
-    match (left.as_i128(), right.as_i128()) {
-        (Some(left), Some(right)) => left.cmp(&right),
-        _ => left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal),
-    }
+    let decimal = |number: &Number| Decimal::parse(&number.to_string());
+    decimal(left).cmp(&decimal(right))
 }

@@ -10,13 +10,13 @@ use super::executors::{self, Reference};
 use super::proposal::{self, APPROVAL, BINDING, CONFLICT_GUARD};
 use super::report::{Problems, did_you_mean, quoted};
 use super::root::Parts;
-use super::sensitive::looks_secret;
 use super::shape::{Entries, Field, Items, Literal, Name, Section, Shape};
 use super::target::{self, TARGET};
 use super::transitions::{BOUNDS_BY_COLUMN, GUARDS_BY_COLUMN};
 use super::tree::Node;
 use crate::contract::{Capability, CapabilityKind, Mode, TrustRule};
 use crate::id::{CapabilityName, Ident};
+use crate::redact::is_secret_name;
 
 pub(crate) static CAPABILITY: Section = Section {
     name: "capability",
@@ -337,7 +337,7 @@ fn check_columns(node: Node<'_>, problems: &mut Problems) {
         |column: &str| acknowledged.is_some_and(|list| list.items().any(|item| item.text() == Some(column)));
     let mut refused = std::collections::BTreeSet::new();
     for (column, place) in shown_columns(node) {
-        if looks_secret(column) && !is_acknowledged(column) && refused.insert(column) {
+        if is_secret_name(column) && !is_acknowledged(column) && refused.insert(column) {
             let message = format!("the column {} looks like a secret, and would be read and shown", quoted(column));
             problems.add_key(&code::SENSITIVE_COLUMN_NOT_ACKNOWLEDGED, place, message);
         }

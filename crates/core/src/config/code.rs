@@ -49,6 +49,8 @@ codes! {
         "remove the key, or correct its spelling";
     Error INLINE_DATABASE_URL_FORBIDDEN "a key such as `url` or `connection_string` would put a database URL into the file"
         "name an environment variable in `read_url_env` or `write_url_env`";
+    Error SECRET_VALUE_FORBIDDEN "a text holds what looks like a secret, such as a URL with a password or a token"
+        "keep secrets in environment variables, and name those in the file";
     Error ARBITRARY_SQL_FORBIDDEN "a key such as `sql` or `statement` would put SQL into the file"
         "describe the action with `target`, `visible_columns` and `patch`; the runner writes the SQL";
     Error NOT_SUPPORTED_YET "a field or value is known but this version cannot honour it, and will not ignore it"

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::code;
 use crate::problem::{Level, Problem, Span};
 
 /// The problems as plain text, each with its source line and a marker below it.
@@ -43,9 +44,10 @@ struct Excerpt {
 const BEFORE: usize = 40;
 const WIDEST: usize = 110;
 
-/// The place inside the quotes of a value that was to be the name of a variable.
+/// The place inside the quotes of a value that is a secret, or was to be the name of a variable.
 fn hidden(text: &str, problem: &Problem) -> Option<(usize, usize)> {
-    let span = problem.span.filter(|_| problem.code.contains("_ENV"))?;
+    let is_secret = problem.code.contains("_ENV") || problem.code == code::SECRET_VALUE_FORBIDDEN.name;
+    let span = problem.span.filter(|_| is_secret)?;
     let value = text.get(span.start..span.end)?;
     value.starts_with('"').then_some((span.start + 1, span.end.saturating_sub(1)))
 }

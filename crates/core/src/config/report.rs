@@ -4,6 +4,7 @@ use super::code::{self, Code};
 use super::tree::{Node, key_step};
 use crate::contract::Contract;
 use crate::problem::{Level, Problem, Span};
+use crate::redact::is_secret_value;
 
 /// What came of reading a config.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,9 +104,9 @@ pub(crate) fn problem(code: &'static Code, path: String, span: Span, message: St
     Problem { level: code.level, code: code.name, path, span: Some(span), message, fix: Some(code.fix.to_owned()) }
 }
 
-/// User text in backticks, short and on one line. Whatever looks like a URL is withheld: it may hold a password.
+/// User text in backticks, short and on one line. A URL is withheld, for it may hold a password, and so is what looks like a secret.
 pub(crate) fn quoted(text: &str) -> String {
-    if text.contains("://") { "`…` (a URL)".to_owned() } else { format!("`{}`", shown(text)) }
+    if text.contains("://") || is_secret_value(text) { "`…`".to_owned() } else { format!("`{}`", shown(text)) }
 }
 
 /// User text, short and on one line.

@@ -7,6 +7,7 @@ use super::code::{self, Code};
 use super::report::{Problems, did_you_mean, quoted};
 use super::tree::{Kind, Node};
 use crate::id::{CapabilityName, EnvName, Ident, SafeName};
+use crate::redact::is_secret_value;
 
 /// An object with known keys.
 #[derive(Debug)]
@@ -247,12 +248,10 @@ pub(crate) fn check(shape: &Shape, bad: &'static Code, node: Node<'_>, problems:
                 } else {
                     None
                 };
-                problems.add_hint(
-                    bad,
-                    node,
-                    format!("expected {}, found {}", expected(shape), found(shape, node)),
-                    hint,
-                );
+                let message = format!("expected {}, found {}", expected(shape), found(shape, node));
+                problems.add_hint(bad, node, message, hint);
+            } else if node.text().is_some_and(is_secret_value) {
+                problems.add(&code::SECRET_VALUE_FORBIDDEN, node, "this text looks like a secret");
             }
             check_unlisted(node, problems);
         }
