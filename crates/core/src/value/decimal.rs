@@ -41,6 +41,18 @@ impl Decimal {
         Self { negative, digits: kept.to_owned(), exponent: exponent.saturating_add(cut) }
     }
 
+    /// Whether it is zero, which has no sign.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.digits.is_empty()
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        self.negative
+    }
+
     /// Whether it has no fraction.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -73,6 +85,14 @@ impl Decimal {
         let up = dropped.starts_with(['5', '6', '7', '8', '9']);
         let kept = if up { plus_one(kept) } else { kept.to_owned() };
         Self::normal(self.negative, &kept, -i64::from(places))
+    }
+
+    /// The number as digits and exponent; short whatever its size.
+    #[must_use]
+    pub fn scientific(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let digits = if self.digits.is_empty() { "0" } else { &self.digits };
+        format!("{sign}{digits}e{}", self.exponent)
     }
 
     /// The number in plain digits with at least so many after the point; the caller bounds its length first.
