@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod fault;
+pub mod ledger;
 mod mysql;
 mod postgres;
 mod sqlite;

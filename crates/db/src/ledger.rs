@@ -1,0 +1,202 @@
+//! The ledger: an append-only record of everything that happened, on SQLite.
+//!
+//! Every commit is a batch that points back at the one before it, so an edit, a hole or a deleted subject shows. One thread
+//! writes and commits whatever waits together; other processes may write to the same file at the same time. Reading happens
+//! on connections of its own, off the async runtime.
+
+mod chain;
+mod fault;
+mod file;
+mod reader;
+mod sql;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+use synapsor_core::code::Code;
+use synapsor_core::contract::Durability;
+use synapsor_core::digest::Digest;
+use synapsor_core::event::Event;
+use synapsor_core::id::{LedgerId, ProposalId};
+use tokio::sync::oneshot;
+
+pub use self::fault::{AppendError, LedgerFault};
+pub use self::file::files;
+
+use self::chain::Prepared;
+use self::file::{Place, Watch};
+use self::reader::Readers;
+use self::writer::{Append, Work, Writer};
+
+/// An open ledger. Clones share it; the last one to go waits until everything submitted is written.
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+/// How to open a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Whether to make the ledger, and the folders it is in, if there is none.
+    pub create: bool,
+    /// How hard records are kept.
+    pub durability: Durability,
+}
+
+/// An event to append.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// What it is about: a proposal's id, an evidence bundle's id, or one of the event's own.
+    pub subject: String,
+    /// Its place among the subject's events, from 0: the append is stale unless it is the next one.
+    pub seq: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// An event as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its place in the ledger, from 1, without gaps, in commit order.
+    pub event_id: u64,
+    /// What it is about.
+    pub subject: String,
+    /// Its place among the subject's events, from 0.
+    pub seq: u64,
+    /// When, to the microsecond.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Where the ledger ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The newest batch; 0 before the first.
+    pub batch: u64,
+    /// Its digest, which covers everything before it.
+    pub digest: Digest,
+    /// The newest time of any event. `now` is the later of the clock and this.
+    pub newest_at: Option<Timestamp>,
+}
+
+struct Inner {
+    id: LedgerId,
+    /// Present until the last handle goes.
+    queue: Option<Sender<Work>>,
+    thread: Option<JoinHandle<()>>,
+    /// None for a ledger in memory: there the writer's connection is the only one.
+    readers: Option<Arc<Readers>>,
+}
+
+impl Ledger {
+    /// Opens the ledger at a path, or a new one in memory at `:memory:`. The cost does not depend on its size.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self, LedgerFault> {
+        let place = Place::of(path);
+        let (conn, id) = file::open(&place, options.create)?;
+        let watch = Watch::on(&place)?;
+        let readers = match place {
+            Place::Memory => None,
+            Place::File(path) => Some(Arc::new(Readers::new(path, watch.clone()))),
+        };
+        let writer = Writer::new(conn, id.clone(), watch, options.durability);
+        let (queue, work) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer.run(&work))
+            .map_err(|error| LedgerFault::new(Code::Internal, "no thread for the ledger").because(error))?;
+        Ok(Self { inner: Arc::new(Inner { id, queue: Some(queue), thread: Some(thread), readers }) })
+    }
+
+    /// The ledger's own id, made with it.
+    #[must_use]
+    pub fn id(&self) -> &LedgerId {
+        &self.inner.id
+    }
+
+    /// Appends a group of events, all or none, and returns their ids. Once this was polled the events are written even if the
+    /// caller goes away; when it returns they are durable.
+    pub async fn append(&self, group: Vec<NewEvent>, at: Timestamp) -> Result<Vec<u64>, AppendError> {
+        if group.is_empty() {
+            return Ok(Vec::new());
+        }
+        let group = group.into_iter().map(Prepared::of).collect::<Result<Vec<_>, _>>()?;
+        let (answer, answered) = oneshot::channel();
+        self.submit(Work::Append(Append { group, at: chain::stored_time(at), answer }))?;
+        answered.await.map_err(|_| LedgerFault::stopped())?
+    }
+
+    /// A subject's events, oldest first; none if there is no such subject.
+    pub async fn load(&self, subject: &str) -> Result<Vec<Stored>, LedgerFault> {
+        let subject = subject.to_owned();
+        self.read(move |conn| reader::stored(conn, sql::SUBJECT, &[&subject])).await
+    }
+
+    /// Where the ledger ends now.
+    pub async fn head(&self) -> Result<Head, LedgerFault> {
+        self.read(|conn| writer::head(conn)?.public()).await
+    }
+
+    /// The newest proposal.
+    pub async fn latest_proposal(&self) -> Result<Option<ProposalId>, LedgerFault> {
+        self.read(|conn| {
+            let found: Option<String> =
+                conn.prepare_cached(sql::LATEST_PROPOSAL)?.query_row([], |row| row.get(0)).optional()?;
+            found
+                .map(|id| ProposalId::parse(&id).map_err(|_| LedgerFault::corrupt("a proposal has no proposal's id")))
+                .transpose()
+        })
+        .await
+    }
+
+    /// Runs a read beside the writer, or on its connection where there is no other.
+    async fn read<T, F>(&self, read: F) -> Result<T, LedgerFault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, LedgerFault> + Send + 'static,
+    {
+        match &self.inner.readers {
+            Some(readers) => readers.run(read).await,
+            None => self.write(|writer| read(&mut writer.conn)).await,
+        }
+    }
+
+    /// Runs something on the writer's thread.
+    async fn write<T, F>(&self, task: F) -> Result<T, LedgerFault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Writer) -> Result<T, LedgerFault> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Work::Task(Box::new(move |writer| {
+            // The caller may be gone; what it asked for is done all the same.
+            let _gone = answer.send(task(writer));
+        })))?;
+        answered.await.map_err(|_| LedgerFault::stopped())?
+    }
+
+    fn submit(&self, work: Work) -> Result<(), LedgerFault> {
+        let queue = self.inner.queue.as_ref().ok_or_else(LedgerFault::stopped)?;
+        queue.send(work).map_err(|_| LedgerFault::stopped())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The last connection to close folds the write-ahead log into the file, which only the writer's may do.
+        drop(self.readers.take());
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has nothing left to wait for.
+            let _ended = thread.join();
+        }
+    }
+}

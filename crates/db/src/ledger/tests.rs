@@ -1,0 +1,5 @@
+//! The ledger under load, under tampering, and under a failing disk.
+
+mod append;
+mod fixture;
+mod open;

@@ -1,0 +1,60 @@
+//! Appending and reading back.
+
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use super::fixture::{at, decision, evidence_id, new, open, proposal_id, proposed, read_event, slot};
+use crate::ledger::AppendError;
+use synapsor_core::event::Event;
+
+#[tokio::test]
+async fn what_was_appended_is_read_back_exactly() {
+    let dir = tempdir().unwrap();
+    for path in [dir.path().join("deep/er/local.db"), Path::new(":memory:").to_owned()] {
+        let ledger = open(&path);
+        assert_eq!(ledger.head().await.unwrap().batch, 0);
+        assert_eq!(ledger.latest_proposal().await.unwrap(), None);
+        let group = vec![read_event(1), proposed(1), slot(1, 0)];
+        assert_eq!(ledger.append(group.clone(), at(1)).await.unwrap(), [1, 2, 3]);
+        let approved = new(proposal_id(1), 1, Event::ProposalApproved(decision()));
+        assert_eq!(ledger.append(vec![approved.clone()], at(0)).await.unwrap(), [4]);
+        assert_eq!(ledger.append(Vec::new(), at(9)).await.unwrap(), Vec::<u64>::new());
+
+        let stored = ledger.load(&proposal_id(1)).await.unwrap();
+        let got: Vec<_> = stored.iter().map(|s| (s.event_id, s.seq, s.at, s.event.clone())).collect();
+        assert_eq!(got, [(2, 0, at(1), group[1].event.clone()), (4, 1, at(0), approved.event)]);
+        assert_eq!(ledger.load(&evidence_id(1)).await.unwrap()[0].event, group[0].event);
+        assert_eq!(ledger.load("nothing").await.unwrap(), []);
+        assert_eq!(ledger.latest_proposal().await.unwrap().unwrap().as_str(), proposal_id(1));
+        let head = ledger.head().await.unwrap();
+        assert_eq!(
+            (head.batch, head.newest_at),
+            (2, Some(at(1))),
+            "a clock that went back does not take `now` with it"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_written_whole_or_not_at_all() {
+    let ledger = open(Path::new(":memory:"));
+    ledger.append(vec![proposed(1)], at(0)).await.unwrap();
+    let approve = |seq| new(proposal_id(1), seq, Event::ProposalApproved(decision()));
+    let stale = |subject: String, group| {
+        let ledger = ledger.clone();
+        async move {
+            match ledger.append(group, at(1)).await {
+                Err(AppendError::Stale { subject: named }) => assert_eq!(named, subject),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    stale(proposal_id(1), vec![read_event(1), approve(0)]).await;
+    stale(proposal_id(1), vec![read_event(1), approve(2)]).await;
+    stale(proposal_id(1), vec![approve(1), approve(1)]).await;
+    stale(slot(1, 1).subject, vec![approve(1), slot(1, 1)]).await;
+    assert_eq!(ledger.head().await.unwrap().batch, 1);
+    assert_eq!(ledger.load(&evidence_id(1)).await.unwrap(), []);
+    assert_eq!(ledger.append(vec![approve(1), slot(1, 0), slot(2, 1)], at(1)).await.unwrap(), [2, 3, 4]);
+}
