@@ -11,5 +11,6 @@
 
 pub mod database;
 pub mod env;
+pub mod link;
 pub mod servers;
 pub mod stdio;

@@ -45,7 +45,8 @@ fn answers_are_matched_to_requests_and_the_rest_is_kept() {
         cat >/dev/null
         echo '{"last":true}'
         exit 4"#;
-    let mut client = shell().spawn_stdio(["-c", script]);
+    let env = shell();
+    let mut client = env.spawn_stdio(["-c", script]);
     let (first, second) = (client.send("a", json!({"x": 1})), client.send("b", json!({})));
     assert_eq!(client.answer(first).unwrap().to_string(), r#"{"n":12345678901234567890.10}"#);
     assert_eq!(client.answer(second).unwrap_err(), json!({"code": -32601}));
@@ -58,8 +59,17 @@ fn answers_are_matched_to_requests_and_the_rest_is_kept() {
 }
 
 #[test]
+fn python_has_the_official_client() {
+    let mut env = shell();
+    env.set("GIVEN", "yes");
+    let script = env.write("client.py", "import mcp, os, sys\nprint(mcp.ClientSession.__name__, os.environ['GIVEN'], os.environ['SYNAPSOR_RUNNER'], sys.argv[1])");
+    assert_eq!(env.python_client(&script, ["x"]).expect(0), "ClientSession yes /bin/sh x\n");
+}
+
+#[test]
 fn a_client_that_is_dropped_leaves_no_process() {
-    let client = shell().spawn_stdio(["-c", "echo up >&2; exec cat"]);
+    let env = shell();
+    let client = env.spawn_stdio(["-c", "echo up >&2; exec cat"]);
     let pid = client.pid();
     let alive = || std::path::Path::new(&format!("/proc/{pid}")).exists();
     assert!(alive());

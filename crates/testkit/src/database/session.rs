@@ -44,6 +44,8 @@ impl Session {
             Connection::Sqlite(Mutex::new(rusqlite::Connection::open(Path::new(path))?))
         } else if url.starts_with("mysql:") {
             let options = mysql_async::Opts::from_url(url).map_err(|e| SqlError(e.to_string()))?;
+            // By default the driver leaves a loopback connection for the server's socket, past any link in between.
+            let options = mysql_async::OptsBuilder::from_opts(options).prefer_socket(false);
             Connection::Mysql(Mutex::new(mysql_async::Conn::new(options).await?))
         } else {
             let (client, driver) = tokio_postgres::connect(url, NoTls).await?;
