@@ -83,9 +83,9 @@ pub(super) fn written_places(text: &str) -> u32 {
 
 pub(super) fn float(column: &Column, typed: Typed<'_>, value: &Json) -> Result<String, Unfit> {
     let Some((mut text, number)) = read(value) else { return expected("a number") };
-    if let (Some(scale), Typed::Mysql(_)) = (column.limits.scale, typed) {
-        // FLOAT(m,d) and DOUBLE(m,d).
-        text = format!("{}e-{scale}", shifted(&number, scale).ok_or_else(|| too_large("e308"))?);
+    // FLOAT(m,d) and DOUBLE(m,d) round and bound like decimals.
+    if let (Some(_), Typed::Mysql(_)) = (column.limits.scale, typed) {
+        text = decimal(column, typed, value)?;
     }
     if number.is_negative() && is_unsigned(column) {
         return Err(Unfit::Negative);
@@ -103,12 +103,6 @@ pub(super) fn float(column: &Column, typed: Typed<'_>, value: &Json) -> Result<S
         Typed::Mysql("float") => Ok(mysql_float(finite(&text, f32::is_finite, "3.4e38")?.into())),
         Typed::Mysql(_) => Ok(mysql_float(finite(&text, f64::is_finite, "1.7e308")?)),
     }
-}
-
-/// The number rounded to so many places, as whole units of the last.
-fn shifted(number: &Decimal, scale: u32) -> Option<String> {
-    let rounded = number.round(scale);
-    (rounded.whole_digits() <= 310).then(|| rounded.plain(scale).replace('.', ""))
 }
 
 pub(super) fn finite<T: std::str::FromStr + Copy>(

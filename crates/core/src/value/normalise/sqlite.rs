@@ -14,7 +14,7 @@ pub(super) fn stored(column: &Column, affinity: Affinity, value: &Json) -> Resul
             let hex = hex::encode(text::raw_bytes(column, value)?);
             Ok(Cell::new(Kind::Bytes, Some(format!("\\x{hex}"))))
         }
-        Kind::Boolean => match (value, number::whole(value)) {
+        Kind::Boolean if !matches!(affinity, Affinity::Text | Affinity::Real) => match (value, number::whole(value)) {
             (Json::Bool(bit), _) => Ok(Cell::new(Kind::Boolean, Some(u8::from(*bit).to_string()))),
             (Json::Number(_), Some(bit @ 0..=1)) => Ok(Cell::new(Kind::Boolean, Some(bit.to_string()))),
             _ => expected("true or false"),

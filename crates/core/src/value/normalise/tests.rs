@@ -136,6 +136,7 @@ fn floats() {
     check(&my(Kind::Float, "double", none()), "0.1", "0.1");
     check(&my(Kind::Float, "double", none()), "1e20", "1e20");
     check(&my(Kind::Float, "double", digits(10, 2)), "1.235", "1.24");
+    check(&my(Kind::Float, "double", digits(3, 2)), "12", "!may have at most 1 digits before the point");
 }
 
 #[test]
@@ -340,6 +341,7 @@ fn sqlite_stores_by_affinity() {
     check(Kind::Bytes, Blob, r#""\\xDE""#, "bytes \\xde");
     check(Kind::Boolean, Numeric, "true", "boolean 1");
     check(Kind::Boolean, Numeric, "0", "boolean 0");
+    check(Kind::Boolean, Real, "1", "float 1.0");
     check(Kind::Boolean, Numeric, "\"yes\"", "!must be true or false");
     check(Kind::Json, Text, "{\"b\": 1, \"a\": 2}", "text {\"b\":1,\"a\":2}");
     check(Kind::Json, Numeric, "5", "integer 5");
