@@ -7,7 +7,9 @@
 mod chain;
 mod fault;
 mod file;
+mod project;
 mod reader;
+mod search;
 mod sql;
 mod writer;
 
@@ -30,6 +32,7 @@ use tokio::sync::oneshot;
 
 pub use self::fault::{AppendError, LedgerFault};
 pub use self::file::files;
+pub use self::search::{EventFilter, Kind, Query, Record};
 
 use self::chain::Prepared;
 use self::file::{Place, Watch};
@@ -155,6 +158,35 @@ impl Ledger {
                 .transpose()
         })
         .await
+    }
+
+    /// Finds records, including all that were there when it was called.
+    pub async fn search(&self, query: Query) -> Result<Vec<Record>, LedgerFault> {
+        self.catch_up().await?;
+        self.read(move |conn| search::search(conn, &query)).await
+    }
+
+    /// Lists events.
+    pub async fn events(&self, filter: EventFilter) -> Result<Vec<Stored>, LedgerFault> {
+        if filter.proposal.is_some() {
+            self.catch_up().await?;
+        }
+        self.read(move |conn| search::events(conn, &filter)).await
+    }
+
+    /// Makes everything that search uses anew from the events.
+    pub async fn rebuild_projections(&self) -> Result<(), LedgerFault> {
+        self.write(|writer| project::forget(&mut writer.conn)).await?;
+        self.catch_up().await
+    }
+
+    /// Brings search up to date, in steps between which appends go on.
+    async fn catch_up(&self) -> Result<(), LedgerFault> {
+        let (newest, mut cursor) = self.read(|conn| project::lag(conn)).await?;
+        while cursor < newest {
+            cursor = self.write(Writer::catch_up).await?;
+        }
+        Ok(())
     }
 
     /// Runs a read beside the writer, or on its connection where there is no other.

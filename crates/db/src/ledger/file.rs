@@ -18,7 +18,8 @@ pub(super) const BUSY: Duration = Duration::from_secs(15);
 const APPLICATION_ID: i64 = 0x5379_6e4c;
 
 /// Every released migration, in order; `user_version` counts those applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_ledger.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/sqlite/0001_ledger.sql"), include_str!("../../migrations/sqlite/0002_search.sql")];
 
 /// Where the ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,3 +3,4 @@
 mod append;
 mod fixture;
 mod open;
+mod search;

@@ -1,7 +1,8 @@
 //! The one thread that writes: whatever waits is committed together, and answered after.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use synapsor_core::code::Code;
@@ -12,10 +13,16 @@ use tokio::sync::oneshot;
 
 use super::chain::{Batch, Leaf, Prepared, genesis, read_time};
 use super::file::{Watch, read_id};
-use super::{AppendError, Head, LedgerFault, sql};
+use super::{AppendError, Head, LedgerFault, project, sql};
 
 /// Most groups in one commit: bounds how long the first of them waits.
 const MOST_GROUPS: usize = 512;
+
+/// How long the queue is empty before search is brought up to date, so that it does not compete with answers.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How far search may fall behind under load that never pauses, in events.
+const MOST_LAG: usize = 2048;
 
 /// Something for the writer to do.
 pub(super) enum Work {
@@ -41,32 +48,59 @@ pub(super) struct Writer {
     synced: Option<bool>,
     /// The newest batch that this process has seen; an older one later means that the file's content was put back.
     seen: u64,
+    /// How many events were committed here since search was last known to be up to date.
+    unsearched: usize,
 }
 
 impl Writer {
     pub(super) fn new(conn: Connection, ledger: LedgerId, watch: Watch, durability: Durability) -> Self {
-        Self { conn, ledger, watch, durability, synced: None, seen: 0 }
+        Self { conn, ledger, watch, durability, synced: None, seen: 0, unsearched: 0 }
     }
 
     /// Works until the last handle is gone and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Work>) {
         let mut next = None;
+        let mut pause = IDLE;
         loop {
             let work = match next.take() {
-                Some(work) => work,
-                None => match queue.recv() {
-                    Ok(work) => work,
-                    Err(RecvError) => return,
-                },
+                Some(work) => Ok(work),
+                None if self.unsearched > 0 => queue.recv_timeout(pause),
+                None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
+            pause = IDLE;
             match work {
-                Work::Task(task) => task(&mut self),
-                Work::Append(first) => {
+                Ok(Work::Task(task)) => task(&mut self),
+                Ok(Work::Append(first)) => {
                     let mut appends = vec![first];
                     next = gather(queue, &mut appends);
                     self.commit(appends);
+                    if self.unsearched > MOST_LAG {
+                        self.catch_up_quietly();
+                    }
                 }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.catch_up_quietly();
+                    pause = Duration::ZERO;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// Takes search a step further and returns the newest event that it knows now.
+    pub(super) fn catch_up(&mut self) -> Result<u64, LedgerFault> {
+        self.watch.check()?;
+        self.sync_commits(self.durability == Durability::Paranoid)?;
+        let progress = project::advance(&mut self.conn)?;
+        self.unsearched = if progress.done { 0 } else { self.unsearched.max(1) };
+        Ok(progress.cursor)
+    }
+
+    fn catch_up_quietly(&mut self) {
+        if let Err(fault) = self.catch_up() {
+            // Nobody waits for it; a search tries again and tells whoever asked.
+            tracing::warn!(error = &fault as &dyn std::error::Error, "search could not be brought up to date");
+            self.unsearched = 0;
         }
     }
 
@@ -118,6 +152,7 @@ impl Writer {
         ))?;
         tx.commit()?;
         self.seen = batch.batch;
+        self.unsearched = self.unsearched.saturating_add(leaves.len());
         Ok(answers)
     }
 
