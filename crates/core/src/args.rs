@@ -170,7 +170,10 @@ mod tests {
         check(json!({"fee": 10}), "`invoice_id` is required");
         check(json!({"invoice_id": 7, "fee": "10"}), "`invoice_id` must be a string; `fee` must be a number");
         check(json!({"invoice_id": "INV-1", "fee": -1}), "`fee` is below 0");
-        check(json!({"invoice_id": "INV-1", "fee": 10000.0000000000000000001}), "`fee` is above 10000");
+        check(
+            serde_json::from_str(r#"{"invoice_id": "INV-1", "fee": 10000.0000000000000000001}"#).expect("JSON"),
+            "`fee` is above 10000",
+        );
         check(
             json!({"invoice_id": "INV-1", "fee": 1, "tenant_id": "globex", "x\u{0}": 1}),
             "`tenant_id` comes from the trusted context and cannot be sent; `x\u{fffd}` is not an argument of this tool",

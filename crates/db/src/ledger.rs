@@ -91,6 +91,12 @@ pub struct Head {
     pub newest_at: Option<Timestamp>,
 }
 
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.batch, self.digest)
+    }
+}
+
 struct Inner {
     id: LedgerId,
     /// Present until the last handle goes.

@@ -1,1 +1,5 @@
-//! x
+//! Synapsor Runner: use cases, MCP and command line over the pure core and the drivers.
+
+pub mod app;
+pub mod clock;
+pub mod secrets;
