@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use synapsor_testkit::env::PYTHON;
+use synapsor_testkit::PYTHON;
 use synapsor_testkit::servers::Servers;
 
 use crate::process::{cargo, succeeds};

@@ -14,11 +14,10 @@ use std::time::{Duration, Instant};
 pub use output::Output;
 pub(crate) use output::exit_code;
 
+use crate::PYTHON;
 use crate::stdio::StdioClient;
 use output::Filter;
 
-/// Names the variable that holds the path of a Python interpreter which has the official `mcp` package.
-pub const PYTHON: &str = "SYNAPSOR_TEST_PYTHON";
 /// Names the variable in which a Python script finds the path of the binary.
 pub const RUNNER: &str = "SYNAPSOR_RUNNER";
 

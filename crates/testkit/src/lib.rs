@@ -1,16 +1,26 @@
 //! What tests share: throwaway database servers, fresh databases on them, and an isolated environment for the binary.
 //!
 //! Failing loudly is this crate's way to report: a test that cannot get its database must fail, never pass by skipping.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "this crate is used by tests only, where a panic is the report"
+#![cfg_attr(
+    feature = "tests",
+    expect(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "this crate is used by tests only, where a panic is the report"
+    )
 )]
 
+#[cfg(feature = "tests")]
 pub mod database;
+#[cfg(feature = "tests")]
 pub mod env;
+#[cfg(feature = "tests")]
 pub mod link;
 pub mod servers;
+#[cfg(feature = "tests")]
 pub mod stdio;
+
+/// Names the variable that holds the path of a Python interpreter which has the official `mcp` package.
+pub const PYTHON: &str = "SYNAPSOR_TEST_PYTHON";

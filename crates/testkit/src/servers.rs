@@ -9,7 +9,7 @@ mod certificates;
 mod guard;
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 pub use binaries::{Missing, missing};
 
 use binaries::Binaries;
+use certificates::Certificates;
 use guard::{Guard, as_server_user};
 
 /// Names the variable that holds the PostgreSQL administrator's URL.
@@ -55,7 +56,7 @@ impl Servers {
             tempfile::Builder::new().prefix("synapsor-test-").tempdir().map_err(|e| format!("temp dir: {e}"))?.keep();
         let guard = Guard::start(&dir)?;
         let mut servers = Servers { dir, ports: [0; 2], children: Vec::new(), guard };
-        servers.prepare().map_err(|e| format!("cannot write into {}: {e}", servers.dir.display()))?;
+        servers.prepare().map_err(|e| format!("cannot prepare {}: {e}", servers.dir.display()))?;
         servers.start_postgres(&binaries)?;
         servers.start_mariadb(&binaries)?;
         Ok(servers)
@@ -72,25 +73,21 @@ impl Servers {
         ]
     }
 
-    fn prepare(&self) -> std::io::Result<()> {
+    fn prepare(&self) -> io::Result<()> {
         fs::set_permissions(&self.dir, fs::Permissions::from_mode(0o755))?;
-        certificates::write_authority(&self.dir.join("foreign-ca.pem"))?;
-        for name in ["postgres", "mariadb"] {
+        let homes = ["postgres", "mariadb"];
+        for name in homes {
             fs::create_dir(self.dir.join(name))?;
         }
-        let pairs =
-            certificates::write(&self.dir.join("ca.pem"), &["postgres", "mariadb"].map(|name| self.dir.join(name)))?;
+        Certificates { dir: &self.dir }.write(&homes).map_err(io::Error::other)?;
         fs::write(self.dir.join("postgres/password"), ADMIN_PASSWORD)?;
+        // The server reads one statement a line from this file.
         let accounts = format!(
             "CREATE USER 'admin'@'%' IDENTIFIED BY '{ADMIN_PASSWORD}';\nGRANT ALL ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n"
         );
         fs::write(self.dir.join("mariadb/accounts.sql"), accounts)?;
-        for key in &pairs {
-            fs::set_permissions(key, fs::Permissions::from_mode(0o600))?;
-        }
         if guard::is_root(&self.dir) {
-            for name in ["postgres", "mariadb"] {
-                let home = self.dir.join(name);
+            for home in homes.map(|name| self.dir.join(name)) {
                 for entry in fs::read_dir(&home)? {
                     chown(entry?.path(), Some(guard::NOBODY), Some(guard::NOBODY))?;
                 }
@@ -250,7 +247,7 @@ fn log_tail(home: &Path) -> String {
     lines.iter().skip(lines.len().saturating_sub(20)).copied().collect::<Vec<_>>().join("\n")
 }
 
-fn free_port() -> std::io::Result<u16> {
+fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -51,6 +51,9 @@ pub fn missing() -> Vec<&'static str> {
     if in_path("mariadb-install-db").is_none() || in_path("mariadbd").is_none() {
         packages.extend(["mariadb-server-core", "mariadb-client"]);
     }
+    if in_path("openssl").is_none() {
+        packages.push("openssl");
+    }
     packages
 }
 

@@ -1,36 +1,61 @@
-//! A throwaway authority and the servers' certificates.
+//! A throwaway authority and the servers' certificates, made by the `openssl` command.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+/// Keeps the system's own settings out.
+const SETTINGS: &str = "[req]\ndistinguished_name = name\n[name]\n";
 
-/// Writes an authority to `ca` and a certificate and key for the name `localhost` into each home; returns the keys' paths.
-///
-/// The name is all they vouch for: the same server reached as `127.0.0.1` must fail a check of the host name.
-pub(super) fn write(ca: &Path, homes: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-    let issuer = write_authority(ca)?;
-    let mut keys = Vec::new();
-    for home in homes {
-        let key = KeyPair::generate().map_err(io::Error::other)?;
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(io::Error::other)?;
-        let certificate = params.signed_by(&key, &issuer).map_err(io::Error::other)?;
-        fs::write(home.join("server.pem"), certificate.pem())?;
-        fs::write(home.join("server.key"), key.serialize_pem())?;
-        keys.push(home.join("server.key"));
-    }
-    Ok(keys)
+const EXTENSIONS_OF_AUTHORITY: [&str; 2] =
+    ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
+const EXTENSIONS_OF_SERVER: [&str; 2] = ["basicConstraints=critical,CA:FALSE", "subjectAltName=DNS:localhost"];
+
+/// Makes authorities and certificates in one folder.
+pub(super) struct Certificates<'a> {
+    pub(super) dir: &'a Path,
 }
 
-/// Makes an authority and writes its certificate.
-pub(super) fn write_authority(path: &Path) -> io::Result<CertifiedIssuer<'static, KeyPair>> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "throwaway authority for tests");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate().map_err(io::Error::other)?;
-    let issuer = CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?;
-    fs::write(path, issuer.pem())?;
-    Ok(issuer)
+impl Certificates<'_> {
+    /// Writes the authorities `ca.pem` and `foreign-ca.pem`, and into each of the homes `server.pem` and `server.key`,
+    /// signed by the first for the name `localhost`.
+    ///
+    /// The name is all they vouch for: the same server reached as `127.0.0.1` must fail a check of the host name.
+    pub(super) fn write(&self, homes: &[&str]) -> Result<(), String> {
+        fs::write(self.dir.join("openssl.cnf"), SETTINGS).map_err(|e| format!("openssl.cnf: {e}"))?;
+        for name in ["ca", "foreign-ca"] {
+            self.request(name, "/CN=throwaway authority for tests", EXTENSIONS_OF_AUTHORITY, &[])?;
+        }
+        for home in homes {
+            let signed_by_us = ["-CA", "ca.pem", "-CAkey", "ca.key"];
+            self.request(&format!("{home}/server"), "/CN=localhost", EXTENSIONS_OF_SERVER, &signed_by_us)?;
+        }
+        Ok(())
+    }
+
+    fn request(&self, name: &str, subject: &str, extensions: [&str; 2], signer: &[&str]) -> Result<(), String> {
+        let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-config", "openssl.cnf", "-nodes", "-days", "30", "-subj", subject]);
+        command.args([
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ]);
+        for extension in extensions {
+            command.args(["-addext", extension]);
+        }
+        command.args(signer.iter().map(OsStr::new)).current_dir(self.dir).stdin(Stdio::null());
+        let output = command.output().map_err(|e| format!("cannot start openssl: {e}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("openssl cannot make {certificate}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
 }
