@@ -107,7 +107,8 @@ impl Writer {
     }
 
     pub(crate) fn name(&mut self, name: &Ident) -> &mut Self {
-        let quote = if self.engine == EngineKind::Mysql { '`' } else { '"' };
+        // SQLite takes a name in double quotes that no column has for text; one in backticks it never does.
+        let quote = if self.engine == EngineKind::Postgres { '"' } else { '`' };
         let _ = write!(self.text, "{quote}{name}{quote}");
         self
     }
