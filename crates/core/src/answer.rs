@@ -56,7 +56,7 @@ pub struct Called<'a> {
 const MAX_ACTION: usize = 128;
 const EVIDENCE_NOTE: &str = "audit handle; no need to act on it";
 /// What a model sees in place of the value before in a column it may not see.
-const NOT_VISIBLE: &str = "[not visible]";
+pub const NOT_VISIBLE: &str = "[not visible]";
 
 impl Called<'_> {
     /// The result in the configured format, and whether it is an error.

@@ -7,6 +7,7 @@ pub mod export;
 pub mod load;
 pub mod propose;
 pub mod reconcile;
+pub mod records;
 mod source;
 pub mod stop;
 

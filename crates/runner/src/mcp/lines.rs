@@ -1,0 +1,243 @@
+//! The stdio transport: one JSON-RPC message a line, in bounded memory.
+//!
+//! A line that is no message is answered where the protocol has an answer, and never ends the session.
+
+use std::io;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, ErrorData, GetMeta as _, JsonRpcMessage, JsonRpcRequest, ProtocolVersion,
+    RequestId, ServerJsonRpcMessage,
+};
+use rmcp::transport::Transport;
+use serde_json::Value as Json;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Longest line that is read, in bytes. The rest of a longer one is skipped.
+pub(super) const MAX_LINE: usize = 16 * 1024 * 1024;
+const READ_BUFFER: usize = 64 * 1024;
+/// A line buffer that grew beyond this is given back once its line was read.
+const KEPT_BUFFER: usize = 1024 * 1024;
+/// Messages that may wait for a client that does not read.
+const WAITING_MESSAGES: usize = 64;
+
+/// Both directions of a line-delimited session.
+pub(super) struct Lines<R> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+    /// Inside a line that is too long, until its end.
+    skipping: bool,
+    /// What the server says about a bad line, until there is room for it.
+    reply: Option<Vec<u8>>,
+    /// Whether a request has chosen the protocol's era. Until then only requests mean anything.
+    opened: bool,
+    out: Option<mpsc::Sender<Vec<u8>>>,
+    writer: Option<JoinHandle<io::Result<()>>>,
+    stop: watch::Receiver<bool>,
+}
+
+/// What was read.
+enum Read {
+    Line,
+    TooLong,
+    End,
+}
+
+/// What a line holds.
+enum Incoming {
+    Message(Box<ClientJsonRpcMessage>),
+    Bad(ErrorData, Option<RequestId>),
+    Nothing,
+}
+
+impl<R: AsyncRead + Send + Unpin> Lines<R> {
+    /// Starts writing. When `stop` turns true, reading ends as if the client had left.
+    pub(super) fn new<W>(reader: R, writer: W, stop: watch::Receiver<bool>) -> Self
+    where
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let (out, waiting) = mpsc::channel(WAITING_MESSAGES);
+        let writer = tokio::spawn(write_lines(waiting, writer));
+        Self {
+            reader: BufReader::with_capacity(READ_BUFFER, reader),
+            line: Vec::new(),
+            skipping: false,
+            reply: None,
+            opened: false,
+            out: Some(out),
+            writer: Some(writer),
+            stop,
+        }
+    }
+
+    /// Reads to the end of a line. Safe to drop at any await: what was read of the line is kept.
+    async fn read_line(&mut self) -> io::Result<Read> {
+        loop {
+            let available = self.reader.fill_buf().await?;
+            if available.is_empty() {
+                return Ok(Read::End);
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+            let used = part.len() + usize::from(end.is_some());
+            let fits = !self.skipping && self.line.len() + part.len() <= MAX_LINE;
+            if fits {
+                self.line.extend_from_slice(part);
+            }
+            self.reader.consume(used);
+            match (fits, end.is_some()) {
+                (true, true) => return Ok(Read::Line),
+                (true, false) => {}
+                (false, ended) => {
+                    let first = !std::mem::replace(&mut self.skipping, !ended);
+                    self.line = Vec::new();
+                    if first {
+                        return Ok(Read::TooLong);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            if self.reply.is_some() {
+                // Taken only once there is room: this await may be dropped.
+                let place = self.out.as_ref()?.reserve().await.ok()?;
+                if let Some(reply) = self.reply.take() {
+                    place.send(reply);
+                }
+            }
+            let incoming = match self.read_line().await {
+                Ok(Read::Line) => {
+                    let incoming = understand(&self.line);
+                    self.line.clear();
+                    self.line.shrink_to(KEPT_BUFFER);
+                    incoming
+                }
+                Ok(Read::TooLong) => {
+                    let why = format!("the line is longer than {MAX_LINE} bytes");
+                    Incoming::Bad(ErrorData::invalid_request(why, None), None)
+                }
+                Ok(Read::End) => return None,
+                Err(error) => {
+                    tracing::error!("standard input cannot be read: {error}");
+                    return None;
+                }
+            };
+            match incoming {
+                Incoming::Nothing => {}
+                Incoming::Bad(error, id) => self.reply = encode(&ServerJsonRpcMessage::error(error, id)).ok(),
+                Incoming::Message(message) => {
+                    if let JsonRpcMessage::Request(JsonRpcRequest { request, .. }) = message.as_ref() {
+                        self.opened |= opens(request);
+                        return Some(*message);
+                    }
+                    if self.opened {
+                        return Some(*message);
+                    }
+                    tracing::debug!("a notification or response before the first request was ignored");
+                }
+            }
+        }
+    }
+}
+
+impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Lines<R> {
+    type Error = io::Error;
+
+    fn send(&mut self, message: ServerJsonRpcMessage) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let out = self.out.clone();
+        async move {
+            let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+            let line = encode(&message)?;
+            out.ok_or_else(gone)?.send(line).await.map_err(|_| gone())
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        let mut stop = self.stop.clone();
+        let out = self.out.clone()?;
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => None,
+            // Nobody reads the answers any more.
+            () = out.closed() => None,
+            message = self.next() => message,
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.out = None;
+        match self.writer.take() {
+            Some(writer) => writer.await.unwrap_or_else(|error| Err(io::Error::other(error))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes lines until nobody has any, flushing whenever none is waiting.
+async fn write_lines<W: AsyncWrite + Unpin>(mut waiting: mpsc::Receiver<Vec<u8>>, writer: W) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(READ_BUFFER, writer);
+    while let Some(line) = waiting.recv().await {
+        writer.write_all(&line).await?;
+        while let Ok(line) = waiting.try_recv() {
+            writer.write_all(&line).await?;
+        }
+        writer.flush().await?;
+    }
+    writer.shutdown().await
+}
+
+fn encode(message: &ServerJsonRpcMessage) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Whether a request chooses the protocol's era, which ends the SDK's wait for it.
+fn opens(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        request => {
+            let meta = request.get_meta();
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+                && meta.protocol_version().is_some_and(|version| super::REVISIONS.contains(&version))
+        }
+    }
+}
+
+fn understand(line: &[u8]) -> Incoming {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let line = line.strip_prefix(MARK).unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Incoming::Nothing;
+    }
+    match serde_json::from_slice(line) {
+        Ok(message) => Incoming::Message(Box::new(message)),
+        Err(_) => diagnose(line),
+    }
+}
+
+/// Says what is wrong with a line that is no message.
+fn diagnose(line: &[u8]) -> Incoming {
+    let invalid = |why: &'static str, id| Incoming::Bad(ErrorData::invalid_request(why, None), id);
+    match serde_json::from_slice(line) {
+        Err(_) => Incoming::Bad(ErrorData::parse_error("the line is not JSON", None), None),
+        Ok(Json::Array(_)) => invalid("batches are not supported; send one message a line", None),
+        Ok(Json::Object(message)) => match message.get("id") {
+            // Notifications and responses are never answered, however wrong they are.
+            None if message.contains_key("method") => Incoming::Nothing,
+            _ if message.contains_key("result") || message.contains_key("error") => Incoming::Nothing,
+            None => invalid("not a JSON-RPC 2.0 message", None),
+            Some(id) => match serde_json::from_value::<RequestId>(id.clone()) {
+                Ok(id) => invalid("not a JSON-RPC 2.0 request", Some(id)),
+                Err(_) => invalid("`id` must be a string or an integer", None),
+            },
+        },
+        Ok(_) => invalid("not a JSON-RPC 2.0 message", None),
+    }
+}

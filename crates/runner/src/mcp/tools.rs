@@ -1,0 +1,117 @@
+//! The tools as listed, made once, and a call of one.
+
+use std::collections::HashMap;
+
+use rmcp::model::{ListToolsResult, MetaObject, Tool, ToolAnnotations};
+use serde_json::{Map, Value as Json, json};
+use synapsor_core::answer::Called;
+use synapsor_core::code::Code;
+use synapsor_core::contract::{Contract, ResultFormat};
+use synapsor_core::refusal::Refusal;
+use synapsor_core::tool::{self, AliasMode};
+
+use super::{contained, render};
+use crate::app::App;
+use crate::clock;
+
+/// The listed tools, and which capability each name stands for.
+pub(super) struct Tools {
+    listed: Vec<Tool>,
+    canonical: HashMap<String, String>,
+}
+
+/// What a call gave as its arguments.
+pub(super) enum Arguments {
+    /// An object, or nothing at all.
+    Named(Map<String, Json>),
+    /// Something else.
+    NotAnObject,
+}
+
+impl Tools {
+    /// Makes the tools of a contract.
+    pub(super) fn of(contract: &Contract, aliases: AliasMode, format: ResultFormat) -> Self {
+        let tools = tool::list(contract, aliases);
+        let canonical = tools.iter().map(|tool| (tool.name.clone(), tool.canonical.clone())).collect();
+        Self { listed: tools.into_iter().map(|tool| listed(tool, format)).collect(), canonical }
+    }
+
+    /// The listed tools, in the file's order.
+    pub(super) fn list(&self) -> ListToolsResult {
+        ListToolsResult::with_all_items(self.listed.clone()).with_ttl_ms(render::LISTS_TTL)
+    }
+
+    /// One listed tool.
+    pub(super) fn get(&self, name: &str) -> Option<Tool> {
+        self.listed.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    /// The names under which a namespace's tools are listed, each with whether it only reads.
+    pub(super) fn names(&self, namespace: &str) -> Vec<(&str, bool)> {
+        let is_ours = |name: &str| {
+            self.canonical.get(name).and_then(|name| name.split_once('.')).is_some_and(|(own, _)| own == namespace)
+        };
+        let reads = |tool: &Tool| tool.annotations.as_ref().is_some_and(|hints| hints.read_only_hint == Some(true));
+        self.listed.iter().filter(|tool| is_ours(&tool.name)).map(|tool| (tool.name.as_ref(), reads(tool))).collect()
+    }
+
+    /// Whether any tool proposes changes.
+    pub(super) fn propose(&self) -> bool {
+        self.listed.iter().any(|tool| tool.annotations.as_ref().is_some_and(|hints| hints.read_only_hint == Some(false)))
+    }
+
+    /// Runs a tool by its listed or canonical name. Whatever happens, there is an answer in the format's shape.
+    pub(super) async fn call(&self, app: &App, asked: &str, arguments: Arguments, format: ResultFormat) -> (Json, bool) {
+        let name = self.canonical.get(asked).map_or(asked, String::as_str);
+        let arguments = match arguments {
+            Arguments::Named(arguments) => arguments,
+            Arguments::NotAnObject if self.canonical.values().any(|canonical| canonical == name) => {
+                let refusal = Refusal::new(Code::InvalidArgument, "`arguments` must be an object of named arguments");
+                return refused(app, name, &Err(refusal), format);
+            }
+            // There is no such tool, which is the first thing to say.
+            Arguments::NotAnObject => Map::new(),
+        };
+        match contained(async { app.call(name, &arguments).await.render(format) }).await {
+            Some(answer) => answer,
+            None => refused(app, name, &Err(Refusal::new(Code::Internal, "the call broke off")), format),
+        }
+    }
+}
+
+/// The answer of a call that did not come to its use case.
+fn refused(
+    app: &App,
+    name: &str,
+    result: &Result<synapsor_core::answer::Answer, Refusal>,
+    format: ResultFormat,
+) -> (Json, bool) {
+    let request_id = clock::request_id();
+    if let Err(refusal) = result {
+        tracing::warn!(%request_id, code = refusal.code().text(), "call of `{name}` refused: {refusal}");
+    }
+    let capability = app.contract().capability(name);
+    let scope = capability.and_then(|capability| app.scope(capability).ok());
+    let (mode, now) = (app.contract().mode, clock::now());
+    Called { asked: name, capability, scope: scope.as_ref(), request_id: &request_id, mode, now, result }.render(format)
+}
+
+fn listed(tool: tool::Tool, format: ResultFormat) -> Tool {
+    let meta = json!({
+        "synapsor.kind": if tool.read_only { "read" } else { "proposal" },
+        "synapsor.canonical_tool_name": tool.canonical,
+    });
+    let annotations =
+        ToolAnnotations::new().read_only(tool.read_only).destructive(false).idempotent(tool.read_only).open_world(false);
+    let mut listed = Tool::new(tool.name, tool.description, tool.input_schema)
+        .with_title(tool.title)
+        .with_annotations(annotations);
+    // The first format has a shape for each case; the one schema is that of the envelope.
+    if format != ResultFormat::V1 {
+        listed = listed.with_raw_output_schema(tool.output_schema.into());
+    }
+    if let Json::Object(meta) = meta {
+        listed = listed.with_meta(MetaObject(meta));
+    }
+    listed
+}
