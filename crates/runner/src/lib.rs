@@ -1,6 +1,7 @@
 //! Synapsor Runner: use cases, MCP and command line over the pure core and the drivers.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod mcp;
 pub mod secrets;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `synapsor-runner` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    synapsor_runner::cli::main()
+}

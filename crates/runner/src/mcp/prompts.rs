@@ -93,7 +93,8 @@ impl Prompts {
     /// The values of a prompt's argument that begin with what was typed.
     pub(super) fn complete(&self, prompt: &str, argument: &str, typed: &str) -> Result<CompletionInfo, ErrorData> {
         let prompt = self.find(prompt)?;
-        let values = prompt.choices.iter().find(|choice| choice.name == argument).map(|choice| choice.values.as_slice());
+        let values =
+            prompt.choices.iter().find(|choice| choice.name == argument).map(|choice| choice.values.as_slice());
         completion(values.unwrap_or_default().iter().filter(|value| value.starts_with(typed)).cloned().collect())
     }
 
@@ -178,10 +179,9 @@ fn instructions(namespace: &str, names: &[(&str, bool)], format: ResultFormat) -
 /// The arguments of a namespace's tools that hold one of a few values; the same name in several tools joins its values.
 fn choices(contract: &Contract, namespace: &str, proposals: bool) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
-    let listed = contract
-        .capabilities
-        .iter()
-        .filter(|capability| capability.name.namespace() == namespace && (proposals || capability.proposal().is_none()));
+    let listed = contract.capabilities.iter().filter(|capability| {
+        capability.name.namespace() == namespace && (proposals || capability.proposal().is_none())
+    });
     for arg in listed.flat_map(|capability| &capability.args).filter(|arg| !arg.allowed.is_empty()) {
         let values = arg.allowed.iter().map(|value| match value {
             Json::String(text) => text.clone(),

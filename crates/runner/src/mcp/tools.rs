@@ -57,11 +57,19 @@ impl Tools {
 
     /// Whether any tool proposes changes.
     pub(super) fn propose(&self) -> bool {
-        self.listed.iter().any(|tool| tool.annotations.as_ref().is_some_and(|hints| hints.read_only_hint == Some(false)))
+        self.listed
+            .iter()
+            .any(|tool| tool.annotations.as_ref().is_some_and(|hints| hints.read_only_hint == Some(false)))
     }
 
     /// Runs a tool by its listed or canonical name. Whatever happens, there is an answer in the format's shape.
-    pub(super) async fn call(&self, app: &App, asked: &str, arguments: Arguments, format: ResultFormat) -> (Json, bool) {
+    pub(super) async fn call(
+        &self,
+        app: &App,
+        asked: &str,
+        arguments: Arguments,
+        format: ResultFormat,
+    ) -> (Json, bool) {
         let name = self.canonical.get(asked).map_or(asked, String::as_str);
         let arguments = match arguments {
             Arguments::Named(arguments) => arguments,
@@ -101,11 +109,13 @@ fn listed(tool: tool::Tool, format: ResultFormat) -> Tool {
         "synapsor.kind": if tool.read_only { "read" } else { "proposal" },
         "synapsor.canonical_tool_name": tool.canonical,
     });
-    let annotations =
-        ToolAnnotations::new().read_only(tool.read_only).destructive(false).idempotent(tool.read_only).open_world(false);
-    let mut listed = Tool::new(tool.name, tool.description, tool.input_schema)
-        .with_title(tool.title)
-        .with_annotations(annotations);
+    let annotations = ToolAnnotations::new()
+        .read_only(tool.read_only)
+        .destructive(false)
+        .idempotent(tool.read_only)
+        .open_world(false);
+    let mut listed =
+        Tool::new(tool.name, tool.description, tool.input_schema).with_title(tool.title).with_annotations(annotations);
     // The first format has a shape for each case; the one schema is that of the envelope.
     if format != ResultFormat::V1 {
         listed = listed.with_raw_output_schema(tool.output_schema.into());

@@ -1,0 +1,155 @@
+//! The command line: one file for each command, noun and verb. Data goes to stdout, the rest to stderr.
+
+pub mod apply;
+pub mod completions;
+pub mod config;
+pub mod demo;
+pub mod explain;
+pub mod mcp;
+pub mod open;
+pub mod print;
+pub mod proposals;
+pub mod propose;
+pub mod reconcile;
+pub mod smoke;
+pub mod tools;
+pub mod validate;
+pub mod writeback;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use synapsor_core::code::Exit;
+
+use crate::app::Stop;
+use print::Out;
+
+/// Reviewed business actions for AI agents: look, propose, decide outside the model, apply exactly once.
+///
+/// Exit status: 0 done; 1 failed or a check fell short; 2 wrong usage or invalid input; 3 conflict, nothing written;
+/// 4 refused; 5 temporarily unavailable, safe to retry; 6 outcome unknown, run `reconcile`.
+#[derive(Debug, Parser)]
+#[command(name = "synapsor-runner", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Say less: no notes, only results and errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more on stderr; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// No colour, whatever the terminal can do.
+    #[arg(long, global = true)]
+    no_color: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch an agent look, propose, be approved, and change exactly one row of a real database.
+    Demo(demo::Args),
+    /// Check, show or migrate the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Look at the tools a model would see.
+    #[command(subcommand)]
+    Tools(tools::Command),
+    /// Serve the tools to a model.
+    #[command(subcommand)]
+    Mcp(mcp::Command),
+    /// Try the tools as a model would.
+    #[command(subcommand)]
+    Smoke(smoke::Command),
+    /// Propose a change, as a model would.
+    Propose(propose::Args),
+    /// Review proposals.
+    #[command(subcommand)]
+    Proposals(proposals::Command),
+    /// Apply an approved proposal to its source database, exactly once.
+    Apply(apply::Args),
+    /// Find out what became of an apply that nobody finished.
+    Reconcile(reconcile::Args),
+    /// Prepare a source database for applying.
+    #[command(subcommand)]
+    Writeback(writeback::Command),
+    /// Explain a code.
+    Explain(explain::Args),
+    /// Print a shell's completion script.
+    Completions(completions::Args),
+    /// Check that a file is a writeback job.
+    #[command(hide = true)]
+    Validate(validate::Args),
+}
+
+/// How a command ended, if it did not stop.
+pub type Ended = Result<Exit, Stop>;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 });
+        }
+    };
+    let out = Out::new(cli.quiet, cli.no_color);
+    log_to_stderr(cli.verbose, cli.quiet);
+    // Both TLS stacks use this one; installing it twice is not an error worth stopping for.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out.note(&format!("error: the program's threads cannot be started: {error}"));
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
+    let exit = runtime.block_on(run(cli.command, &out)).unwrap_or_else(|stop| {
+        let exit = stop.code().exit();
+        out.refusal(&stop.into_refusal("command"));
+        exit
+    });
+    // Threads that wait on a database must not keep the program alive.
+    runtime.shutdown_background();
+    ExitCode::from(exit as u8)
+}
+
+async fn run(command: Command, out: &Out) -> Ended {
+    match command {
+        Command::Demo(args) => demo::run(args, out).await,
+        Command::Config(command) => config::run(command, out),
+        Command::Tools(command) => tools::run(command, out),
+        Command::Mcp(command) => mcp::run(command, out).await,
+        Command::Smoke(command) => smoke::run(command, out).await,
+        Command::Propose(args) => propose::run(args, out).await,
+        Command::Proposals(command) => proposals::run(command, out).await,
+        Command::Apply(args) => apply::run(args, out).await,
+        Command::Reconcile(args) => reconcile::run(args, out).await,
+        Command::Writeback(command) => writeback::run(command, out),
+        Command::Explain(args) => explain::run(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Validate(args) => validate::run(&args, out),
+    }
+}
+
+fn log_to_stderr(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    let named = std::env::var("SYNAPSOR_LOG_LEVEL")
+        .ok()
+        .filter(|level| matches!(level.as_str(), "debug" | "info" | "warn" | "error"));
+    let level = if verbose == 0 && !quiet { named.unwrap_or_else(|| level.to_owned()) } else { level.to_owned() };
+    // Our own crates at that level; the libraries only when something is wrong with them.
+    let filter = format!("error,synapsor_runner={level},synapsor_db={level},synapsor_core={level}");
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .try_init();
+}

@@ -1,0 +1,72 @@
+//! `mcp …`
+
+pub mod serve;
+
+use clap::{Subcommand, ValueEnum};
+use synapsor_core::code::Code;
+use synapsor_core::refusal::Refusal;
+use synapsor_core::tool::AliasMode;
+
+use super::Ended;
+use super::print::Out;
+use super::smoke::boundary;
+
+/// Serve the tools to a model.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve over stdin and stdout.
+    Serve(serve::Args),
+    /// Check that no tool gives a model authority it must not have.
+    Smoke(boundary::Args),
+}
+
+pub(super) async fn run(command: Command, out: &Out) -> Ended {
+    match command {
+        Command::Serve(args) => serve::run(args, out).await,
+        Command::Smoke(args) => boundary::smoke(&args, out),
+    }
+}
+
+/// Which names the tools have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AliasWord {
+    /// `billing.inspect_invoice`.
+    Canonical,
+    /// `billing__inspect_invoice`, for hosts that refuse dots.
+    Openai,
+    /// Both, canonical first.
+    Both,
+}
+
+/// Which names the tools have.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Aliases {
+    /// Which names the tools have [default: canonical].
+    #[arg(long, value_enum, value_name = "MODE")]
+    alias_mode: Option<AliasWord>,
+    /// The same as `--alias-mode`.
+    #[arg(long, value_enum, value_name = "MODE")]
+    tool_name_style: Option<AliasWord>,
+    /// The same as `--alias-mode openai`.
+    #[arg(long)]
+    openai_tool_aliases: bool,
+}
+
+impl Aliases {
+    /// The mode; the flags must agree.
+    pub fn mode(&self) -> Result<AliasMode, Refusal> {
+        let named = [self.alias_mode, self.tool_name_style, self.openai_tool_aliases.then_some(AliasWord::Openai)];
+        let mut named = named.into_iter().flatten();
+        let Some(first) = named.next() else { return Ok(AliasMode::Canonical) };
+        if named.any(|other| other != first) {
+            return Err(
+                Refusal::new(Code::Usage, "the flags for tool names disagree").with_fix("give only `--alias-mode`")
+            );
+        }
+        Ok(match first {
+            AliasWord::Canonical => AliasMode::Canonical,
+            AliasWord::Openai => AliasMode::Openai,
+            AliasWord::Both => AliasMode::Both,
+        })
+    }
+}
