@@ -7,10 +7,13 @@
 mod chain;
 mod fault;
 mod file;
+mod lease;
 mod project;
 mod reader;
 mod search;
 mod sql;
+mod upkeep;
+mod verify;
 mod writer;
 
 #[cfg(test)]
@@ -32,7 +35,10 @@ use tokio::sync::oneshot;
 
 pub use self::fault::{AppendError, LedgerFault};
 pub use self::file::files;
+pub use self::lease::{Holder, Lease, LeaseError};
 pub use self::search::{EventFilter, Kind, Query, Record};
+pub use self::upkeep::{Stats, Vacuumed};
+pub use self::verify::{Flaw, Verification};
 
 use self::chain::Prepared;
 use self::file::{Place, Watch};
@@ -184,6 +190,28 @@ impl Ledger {
     pub async fn rebuild_projections(&self) -> Result<(), LedgerFault> {
         self.write(|writer| project::forget(&mut writer.conn)).await?;
         self.catch_up().await
+    }
+
+    /// Recomputes everything that the ledger says about itself.
+    pub async fn verify(&self) -> Result<Verification, LedgerFault> {
+        let id = self.inner.id.clone();
+        self.read(move |conn| verify::verify(conn, &id)).await
+    }
+
+    /// Numbers about the ledger.
+    pub async fn stats(&self) -> Result<Stats, LedgerFault> {
+        self.read(upkeep::stats).await
+    }
+
+    /// Copies the ledger to a new file while it is in use, and says where the copy ends.
+    pub async fn backup(&self, to: &Path) -> Result<Head, LedgerFault> {
+        let to = to.to_owned();
+        self.read(move |conn| upkeep::backup(conn, &to)).await
+    }
+
+    /// Gives the file's unused space back. Appends wait for it.
+    pub async fn vacuum(&self) -> Result<Vacuumed, LedgerFault> {
+        self.write(|writer| upkeep::vacuum(&writer.conn)).await
     }
 
     /// Brings search up to date, in steps between which appends go on.

@@ -33,6 +33,11 @@ impl LedgerFault {
         self.code
     }
 
+    /// What is wrong, in words.
+    pub(super) fn what(&self) -> &'static str {
+        self.what
+    }
+
     pub(super) fn stopped() -> Self {
         Self::new(Code::Internal, "the ledger's writer has stopped")
     }

@@ -39,6 +39,17 @@ pub(super) const SUBJECT_UP_TO: &str = events!("WHERE subject = ?1 AND event_id 
 
 pub(super) const EVENTS_AFTER: &str = events!("WHERE event_id > ?1 ORDER BY event_id LIMIT ?2");
 
+pub(super) const ALL_EVENTS: &str = events!("ORDER BY event_id");
+
+pub(super) const ALL_BY_SUBJECT: &str = events!("ORDER BY subject, seq");
+
+pub(super) const ALL_BATCHES: &str =
+    "SELECT batch, first_event_id, count, prev_batch_digest, root, digest, at FROM ledger_batches ORDER BY batch";
+
+pub(super) const COUNTS: &str = "SELECT kind, count(*) FROM ledger_events GROUP BY kind";
+
+pub(super) const OLDEST: &str = "SELECT (SELECT at FROM ledger_events ORDER BY event_id LIMIT 1)";
+
 pub(super) const LATEST_PROPOSAL: &str =
     "SELECT subject FROM ledger_events WHERE kind = 'proposal_created' ORDER BY event_id DESC LIMIT 1";
 

@@ -4,3 +4,5 @@ mod append;
 mod fixture;
 mod open;
 mod search;
+mod tamper;
+mod upkeep;
