@@ -6,6 +6,7 @@ use serde_json::json;
 use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Target, TenantRule, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
+use synapsor_core::sql::filter::NoFilter;
 use synapsor_core::sql::receipts::{self, Place, ReceiptKeys};
 use synapsor_core::sql::write::{Change, GuardedWrite, Version, VersionMove, guarded_write};
 use synapsor_core::sql::{Filter, Sql, read};
@@ -182,6 +183,10 @@ pub(crate) fn keys(job: &str) -> ReceiptKeys {
 }
 
 fn filter(table: &Table, tenant: &str, id: &str) -> Filter {
+    scoped(table, tenant, id).unwrap()
+}
+
+pub(crate) fn scoped(table: &Table, tenant: &str, id: &str) -> Result<Filter, NoFilter> {
     let target = Target {
         schema: ident("main"),
         table: ident("t"),
@@ -189,5 +194,5 @@ fn filter(table: &Table, tenant: &str, id: &str) -> Filter {
         tenant: TenantRule::Column(ident("tenant")),
         principal: None,
     };
-    Filter::scoped(&target, table, &Scope::of_record(tenant, "alice"), &json!(id)).unwrap()
+    Filter::scoped(&target, table, &Scope::of_record(tenant, "alice"), &json!(id))
 }

@@ -1,9 +1,10 @@
 //! Every stored value reads exactly, is its own guard, and no other value's.
 
+use synapsor_core::sql::filter::NoFilter;
 use synapsor_core::value::{Cell, Kind};
 use synapsor_core::writeback::Effect;
 
-use crate::bench::{Bench, Update, integer};
+use crate::bench::{Bench, Update, integer, scoped};
 
 /// Each with the class it is stored as, if the column leaves it alone.
 const LITERALS: &[&str] = &[
@@ -159,6 +160,13 @@ async fn tenants_and_keys_that_collate_alike_never_meet() {
                 .await;
         }
         for (index, name) in names.iter().enumerate() {
+            if name.contains('\0') {
+                // Other programs may store such text; nobody can ask for it.
+                let table = bench.table(&["id", "tenant"]).await;
+                assert_eq!(scoped(&table, "one", name), Err(NoFilter::Unstorable));
+                assert_eq!(scoped(&table, name, "k"), Err(NoFilter::Unstorable));
+                continue;
+            }
             let expect = vec![vec![integer(i64::try_from(index).unwrap())]];
             assert_eq!(bench.read(&["fee"], "one", name).await, expect, "key {name:?} {collation}");
             assert_eq!(bench.read(&["fee"], name, "k").await, expect, "tenant {name:?} {collation}");
