@@ -74,7 +74,7 @@ enum Command {
     Writeback(writeback::Command),
     /// Explain a code.
     Explain(explain::Args),
-    /// Print a shell's completion script.
+    /// Print a shell's completion script, the manual pages or the command reference.
     Completions(completions::Args),
     /// Check that a file is a writeback job.
     #[command(hide = true)]

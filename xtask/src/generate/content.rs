@@ -18,6 +18,7 @@ const GENERATED: &[(&str, Made)] = &[
     ("schemas/execution-receipt.v1.schema.json", Made::File(schema_of::<wire::receipt::ExecutionReceipt>)),
     ("schemas/envelope.v2.schema.json", Made::File(schema_of::<wire::envelope::Envelope>)),
     ("docs/codes", Made::Folder(code_pages)),
+    ("docs/cli.md", Made::File(cli_reference)),
 ];
 
 /// Names the way in which something is made.
@@ -79,6 +80,17 @@ fn config_schema() -> Result<String, String> {
 fn schema_of<T: schemars::JsonSchema>() -> Result<String, String> {
     let schema = serde_json::to_string_pretty(&schemars::schema_for!(T)).map_err(|e| e.to_string())?;
     Ok(schema + "\n")
+}
+
+/// Asks the program itself, built as the tests use it.
+fn cli_reference() -> Result<String, String> {
+    let mut command =
+        crate::process::cargo(&["run", "--quiet", "--package", "synapsor-runner", "--", "completions", "markdown"]);
+    let output = command.output().map_err(|e| e.to_string())?;
+    if !output.status.success() {
+        return Err(format!("the command reference: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    String::from_utf8(output.stdout).map_err(|e| e.to_string())
 }
 
 /// Makes a page for each code and an index.
