@@ -48,7 +48,8 @@ pub(super) fn open(place: &Place, create: bool) -> Result<(Connection, LedgerId)
         return Err(LedgerFault::new(Code::StoreUnreadable, "the ledger file is read-only"));
     }
     let latest = MIGRATIONS.len();
-    let applied = identify(&conn)?;
+    // In one transaction: another process may be making the ledger at this very moment.
+    let applied = identify(&*conn.transaction()?)?;
     if applied == 0 && !create {
         return Err(LedgerFault::new(Code::StoreMissing, "the file holds no ledger"));
     }
