@@ -6,7 +6,8 @@ use super::{Unfit, document, expected, not_patchable, number, text};
 use crate::value::decimal::Decimal;
 use crate::value::{Affinity, Cell, Column, Kind};
 
-/// The value in the class it will have: its kind is integer, float, text or bytes, or boolean in a boolean column.
+/// The value in the class it will have: its kind is integer, float, text or bytes, or what the column calls a 0, a 1 or a
+/// document.
 pub(super) fn stored(column: &Column, affinity: Affinity, value: &Json) -> Result<Cell, Unfit> {
     match &column.kind {
         Kind::Array(_) => Err(not_patchable(column)),
@@ -22,7 +23,7 @@ pub(super) fn stored(column: &Column, affinity: Affinity, value: &Json) -> Resul
         Kind::Json => match document::read(value)? {
             // A document that is a number is stored as one, unless the column prefers text.
             number if number.is_number() && affinity != Affinity::Text => by_affinity(column, affinity, &number),
-            document => Ok(Cell::new(Kind::Text, Some(document.to_string()))),
+            document => Ok(Cell::new(Kind::Json, Some(document.to_string()))),
         },
         _ => by_affinity(column, affinity, value),
     }

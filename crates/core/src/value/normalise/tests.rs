@@ -343,7 +343,7 @@ fn sqlite_stores_by_affinity() {
     check(Kind::Boolean, Numeric, "0", "boolean 0");
     check(Kind::Boolean, Real, "1", "float 1.0");
     check(Kind::Boolean, Numeric, "\"yes\"", "!must be true or false");
-    check(Kind::Json, Text, "{\"b\": 1, \"a\": 2}", "text {\"b\":1,\"a\":2}");
+    check(Kind::Json, Text, "{\"b\": 1, \"a\": 2}", "json {\"b\":1,\"a\":2}");
     check(Kind::Json, Numeric, "5", "integer 5");
     check(Kind::Text, Text, "[]", "!must be text");
     check(Kind::Integer, Integer, "null", "integer NULL");
