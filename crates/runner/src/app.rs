@@ -8,6 +8,7 @@ pub mod load;
 pub mod propose;
 pub mod reconcile;
 pub mod records;
+pub mod share;
 mod source;
 pub mod stop;
 

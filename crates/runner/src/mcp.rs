@@ -1,17 +1,15 @@
 //! The MCP server: the only module that names the SDK.
 //!
-//! A message comes in through [`lines`], passes [`front`], and ends in [`tools`], [`prompts`] or the records. Nothing here
+//! A message comes in through [`lines`], passes [`front`], and ends in [`tools`], [`resources`] or [`prompts`]. Nothing here
 //! can decide or apply: there is no road from MCP to a write on a source database.
 
 mod front;
 mod lines;
 mod prompts;
 mod render;
+mod resources;
 mod serve;
 mod tools;
-
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -20,7 +18,8 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, ErrorData, GetPromptRequestParams,
-    GetPromptResponse, Implementation, ListPromptsResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
     Reference, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
@@ -62,7 +61,12 @@ impl Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_prompts().enable_completions().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(Self::implementation())
             .with_instructions(&self.instructions)
@@ -106,6 +110,31 @@ impl ServerHandler for Server {
         }
     }
 
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        whole(request)?;
+        Ok(resources::templates())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        resources::list(&self.app, request.and_then(|request| request.cursor).as_deref()).await
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        resources::read(&self.app, &request.uri).await.map(ReadResourceResponse::from)
+    }
+
     async fn list_prompts(
         &self,
         request: Option<PaginatedRequestParams>,
@@ -132,6 +161,9 @@ impl ServerHandler for Server {
             Reference::Prompt(prompt) => {
                 self.prompts.complete(&prompt.name, &request.argument.name, &request.argument.value)?
             }
+            Reference::Resource(template) => {
+                resources::complete(&self.app, &template.uri, &request.argument.value).await?
+            }
             _ => prompts::completion(Vec::new())?,
         };
         Ok(CompleteResult::new(completion))
@@ -149,4 +181,19 @@ fn whole(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
 /// Runs a future to its end, or to its panic, which the panic hook has logged.
 async fn contained<F: Future>(future: F) -> Option<F::Output> {
     AssertUnwindSafe(future).catch_unwind().await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_only_what_it_happens_in() {
+        assert_eq!(contained(async { 7 }).await, Some(7));
+        let broken = contained(async {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        });
+        assert_eq!(broken.await, None::<()>);
+    }
 }

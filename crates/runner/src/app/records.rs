@@ -4,12 +4,18 @@ pub mod shared;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
+use synapsor_core::code::Code;
 use synapsor_core::event::{Event, Evidence};
+use synapsor_core::id::ProposalId;
 use synapsor_core::proposal::{Proposal, Stage};
+use synapsor_core::refusal::Refusal;
 use synapsor_core::wire::change_set::ChangeSet;
-use synapsor_db::ledger::Stored;
+use synapsor_db::ledger::{Ledger, Stored};
 
-/// A proposal with its state: keys as listed in the exports, the exact change under `change_set`.
+use super::Stop;
+use crate::clock;
+
+/// A proposal with its state; the exact change is under `change_set`.
 #[must_use]
 pub fn proposal(proposal: &Proposal, history: &[Stored], now: Timestamp) -> Json {
     let change_set = proposal.change_set();
@@ -17,7 +23,7 @@ pub fn proposal(proposal: &Proposal, history: &[Stored], now: Timestamp) -> Json
         Stage::Settled { receipt } => receipt.source_database_mutated,
         _ => false,
     };
-    let updated_at = history.last().map_or_else(|| change_set.created_at.clone(), |last| last.at.to_string());
+    let updated_at = history.last().map_or_else(|| change_set.created_at.clone(), |newest| newest.at.to_string());
     json!({
         "proposal_id": change_set.proposal_id,
         "proposal_version": change_set.proposal_version,
@@ -202,6 +208,42 @@ pub fn replay(proposed: &Proposal, history: &[Stored], evidence_history: &[Store
         "evidence": evidence_history.iter().filter_map(|stored| evidence(stored, Some(change_set))).collect::<Vec<_>>(),
         "generated_at": now.to_string(),
     })
+}
+
+/// A proposal with everything that is recorded about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// The proposal.
+    pub proposed: Proposal,
+    /// Its events, oldest first.
+    pub history: Vec<Stored>,
+    /// The recorded read it rests on.
+    pub evidence_history: Vec<Stored>,
+    /// When it was looked at: the later of the clock and the newest record.
+    pub now: Timestamp,
+}
+
+impl Case {
+    /// Reads a proposal's record. Records nothing: an expiry is only computed.
+    pub async fn load(ledger: &Ledger, id: &ProposalId) -> Result<Self, Stop> {
+        let history = ledger.load(id.as_str()).await?;
+        if history.is_empty() {
+            let message = format!("there is no proposal {id} in this ledger");
+            return Err(Refusal::new(Code::ProposalNotFound, message).into());
+        }
+        let proposed = Proposal::replay(history.iter().map(|stored| stored.event.clone())).map_err(|bad| {
+            Refusal::new(Code::StoreCorrupt, format!("the record of proposal {id} is damaged: {bad}"))
+        })?;
+        let evidence_history = ledger.load(&proposed.change_set().evidence.bundle_id).await?;
+        let newest = ledger.head().await?.newest_at.unwrap_or(Timestamp::MIN);
+        Ok(Self { proposed, history, evidence_history, now: clock::now().max(newest) })
+    }
+
+    /// Its replay, as [`replay`] makes it.
+    #[must_use]
+    pub fn replay(&self) -> Json {
+        replay(&self.proposed, &self.history, &self.evidence_history, self.now)
+    }
 }
 
 /// The id of a proposal's replay.

@@ -10,7 +10,7 @@ use rmcp::model::{
     RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -234,10 +234,18 @@ fn diagnose(line: &[u8]) -> Incoming {
             _ if message.contains_key("result") || message.contains_key("error") => Incoming::Nothing,
             None => invalid("not a JSON-RPC 2.0 message", None),
             Some(id) => match serde_json::from_value::<RequestId>(id.clone()) {
+                Ok(id) if is_request(&message) => {
+                    let why = "`params` must be an object";
+                    Incoming::Bad(ErrorData::invalid_params(why, None), Some(id))
+                }
                 Ok(id) => invalid("not a JSON-RPC 2.0 request", Some(id)),
                 Err(_) => invalid("`id` must be a string or an integer", None),
             },
         },
         Ok(_) => invalid("not a JSON-RPC 2.0 message", None),
     }
+}
+
+fn is_request(message: &Map<String, Json>) -> bool {
+    message.get("jsonrpc").and_then(Json::as_str) == Some("2.0") && message.get("method").is_some_and(Json::is_string)
 }

@@ -19,6 +19,7 @@ pub(super) struct Prompts(Vec<Instructions>);
 /// The instructions for working with one namespace.
 struct Instructions {
     namespace: String,
+    proposes: bool,
     text: String,
     /// Arguments that hold one of a few values, in the file's order.
     choices: Vec<Choice>,
@@ -60,7 +61,8 @@ impl Prompts {
             }
             let text = instructions(namespace, &names, format);
             let choices = choices(contract, namespace, tools.propose());
-            prompts.push(Instructions { namespace: namespace.to_owned(), text, choices });
+            let proposes = names.iter().any(|(_, reads)| !reads);
+            prompts.push(Instructions { namespace: namespace.to_owned(), proposes, text, choices });
         }
         Self(prompts)
     }
@@ -130,7 +132,8 @@ impl Instructions {
         };
         let arguments: Vec<PromptArgument> = self.choices.iter().map(argument).collect();
         let arguments = (!arguments.is_empty()).then_some(arguments);
-        let description = format!("How to use the {} tools: evidence first, then propose.", self.namespace);
+        let rest = if self.proposes { ": evidence first, then propose." } else { "." };
+        let description = format!("How to use the {} tools{rest}", self.namespace);
         Prompt::new(&self.namespace, Some(description), arguments).with_title(self.title())
     }
 }

@@ -1,6 +1,8 @@
 //! Results as the SDK sends them.
 
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject, ServerResult};
+use rmcp::model::{
+    CallToolResult, ContentBlock, JsonObject, MetaObject, ReadResourceResult, ResourceContents, ServerResult,
+};
 use serde_json::Value as Json;
 
 /// The key under which every result of the newest revision names its server.
@@ -15,6 +17,12 @@ pub(super) fn answer((json, is_error): (Json, bool)) -> CallToolResult {
     result.structured_content = Some(json);
     result.is_error = Some(is_error);
     result
+}
+
+/// A resource's content.
+pub(super) fn document(uri: &str, json: &Json) -> ReadResourceResult {
+    let contents = ResourceContents::text(json.to_string(), uri).with_mime_type(super::resources::MIME_TYPE);
+    ReadResourceResult::new(vec![contents])
 }
 
 /// Writes who serves into a result.

@@ -3,25 +3,23 @@
 //! Every key is let through by name. Values before of columns it may not see, exact images, digests that cover them, SQL,
 //! and the names of runners stay behind.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 use synapsor_core::answer::NOT_VISIBLE;
 use synapsor_core::contract::Capability;
 use synapsor_core::event::Event;
 use synapsor_core::id::Ident;
-use synapsor_core::proposal::Proposal;
 use synapsor_core::wire::change_set::ChangeSet;
 use synapsor_db::ledger::Stored;
 
-use super::pick;
+use super::{Case, pick};
 
 /// A proposal with its events and receipts: `{proposal, events, receipts}`.
 #[must_use]
-pub fn proposal(capability: &Capability, proposed: &Proposal, history: &[Stored], now: Timestamp) -> Json {
+pub fn proposal(capability: &Capability, case: &Case) -> Json {
     json!({
-        "proposal": stored_proposal(capability, proposed, history, now),
-        "events": history.iter().map(event).collect::<Vec<_>>(),
-        "receipts": history.iter().filter_map(receipt).collect::<Vec<_>>(),
+        "proposal": stored_proposal(capability, case),
+        "events": case.history.iter().map(event).collect::<Vec<_>>(),
+        "receipts": case.history.iter().filter_map(receipt).collect::<Vec<_>>(),
     })
 }
 
@@ -39,21 +37,16 @@ pub fn evidence(capability: &Capability, stored: &Stored) -> Option<Json> {
 
 /// Everything a model may know about a proposal.
 #[must_use]
-pub fn replay(
-    capability: &Capability,
-    proposed: &Proposal,
-    history: &[Stored],
-    evidence_history: &[Stored],
-    now: Timestamp,
-) -> Json {
+pub fn replay(capability: &Capability, case: &Case) -> Json {
+    let read = &case.evidence_history;
     json!({
-        "replay_id": super::replay_id(&proposed.change_set().proposal_id),
-        "proposal": stored_proposal(capability, proposed, history, now),
-        "events": history.iter().map(event).collect::<Vec<_>>(),
-        "receipts": history.iter().filter_map(receipt).collect::<Vec<_>>(),
-        "query_audit": evidence_history.iter().filter_map(audit).collect::<Vec<_>>(),
-        "evidence": evidence_history.iter().filter_map(|stored| evidence(capability, stored)).collect::<Vec<_>>(),
-        "generated_at": now.to_string(),
+        "replay_id": super::replay_id(&case.proposed.change_set().proposal_id),
+        "proposal": stored_proposal(capability, case),
+        "events": case.history.iter().map(event).collect::<Vec<_>>(),
+        "receipts": case.history.iter().filter_map(receipt).collect::<Vec<_>>(),
+        "query_audit": read.iter().filter_map(audit).collect::<Vec<_>>(),
+        "evidence": read.iter().filter_map(|stored| evidence(capability, stored)).collect::<Vec<_>>(),
+        "generated_at": case.now.to_string(),
     })
 }
 
@@ -96,9 +89,9 @@ const CHANGE_SET: [&str; 12] = [
     "supersedes",
 ];
 
-fn stored_proposal(capability: &Capability, proposed: &Proposal, history: &[Stored], now: Timestamp) -> Json {
-    let mut cut = pick(&super::proposal(proposed, history, now), &PROPOSAL);
-    cut.insert("change_set".to_owned(), change_set(capability, proposed.change_set()));
+fn stored_proposal(capability: &Capability, case: &Case) -> Json {
+    let mut cut = pick(&super::proposal(&case.proposed, &case.history, case.now), &PROPOSAL);
+    cut.insert("change_set".to_owned(), change_set(capability, case.proposed.change_set()));
     Json::Object(cut)
 }
 
