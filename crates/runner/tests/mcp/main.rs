@@ -1,0 +1,15 @@
+//! The MCP server over standard input and output, as a client sees it: the real binary on a real SQLite database.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a wrong answer may end the test"
+)]
+
+mod calls;
+mod endings;
+mod hostile;
+mod resources;
+mod revisions;
+mod world;
