@@ -4,6 +4,7 @@
 //! sees a new file before it is added.
 
 mod docs;
+mod places;
 mod rust;
 mod text;
 
@@ -26,6 +27,9 @@ const RULES: &[Rule] = &[
     rust::app_does_not_name_its_edges,
     rust::serde_is_derived_only_at_the_edges,
     rust::no_file_is_named_for_nothing,
+    places::dependencies_stay_where_they_belong,
+    places::what_has_a_place_stays_there,
+    places::snapshots_have_their_source,
     text::nothing_is_left_to_do,
     text::no_place_of_one_machine,
     text::dependencies_come_from_the_public_registry,
@@ -110,6 +114,8 @@ mod tests {
 
     #[test]
     fn this_repository_is_tidy() {
-        run_tidy().unwrap();
+        if let Err(broken) = run_tidy() {
+            panic!("{broken}");
+        }
     }
 }
