@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use synapsor_core::code::Code;
 use synapsor_core::config;
 use synapsor_core::problem::Level;
 use synapsor_core::wire;
+
+use crate::process;
 
 /// Lists everything generated: a file, or a folder that holds nothing else, and the function that makes it.
 const GENERATED: &[(&str, Made)] = &[
@@ -50,8 +53,12 @@ impl Change {
 
 /// Returns the files under `root` that differ from what the code says.
 pub(super) fn stale(root: &Path) -> Result<Vec<Change>, String> {
+    stale_among(GENERATED, root)
+}
+
+fn stale_among(generated: &[(&str, Made)], root: &Path) -> Result<Vec<Change>, String> {
     let mut stale = Vec::new();
-    for (path, made) in GENERATED {
+    for (path, made) in generated {
         let path = Path::new(path);
         let wanted = match made {
             Made::File(make) => BTreeMap::from([(path.to_owned(), make()?)]),
@@ -82,11 +89,12 @@ fn schema_of<T: schemars::JsonSchema>() -> Result<String, String> {
     Ok(schema + "\n")
 }
 
-/// Asks the program itself, built as the tests use it.
+/// Asks the program itself, built with the features that the tests build it with too.
 fn cli_reference() -> Result<String, String> {
-    let mut command =
-        crate::process::cargo(&["run", "--quiet", "--package", "synapsor-runner", "--", "completions", "markdown"]);
-    let output = command.output().map_err(|e| e.to_string())?;
+    process::run(process::cargo(&["build", "--quiet", "--workspace", "--bin", "synapsor-runner"]))?;
+    let ours = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut command = Command::new(ours.with_file_name("synapsor-runner"));
+    let output = command.args(["completions", "markdown"]).env_clear().output().map_err(|e| e.to_string())?;
     if !output.status.success() {
         return Err(format!("the command reference: {}", String::from_utf8_lossy(&output.stderr)));
     }
@@ -134,22 +142,19 @@ mod tests {
 
     #[test]
     fn a_missing_a_changed_and_a_forgotten_file_are_stale_and_made_right() {
+        let generated = [("schema.json", Made::File(config_schema)), ("codes", Made::Folder(code_pages))];
         let root = tempfile::tempdir().unwrap();
-        for change in stale(root.path()).unwrap() {
-            change.make(root.path()).unwrap();
-        }
-        assert!(stale(root.path()).unwrap().is_empty());
+        let make = |changes: Vec<Change>| changes.iter().for_each(|change| change.make(root.path()).unwrap());
+        let stale = || stale_among(&generated, root.path()).unwrap();
+        make(stale());
+        assert!(stale().is_empty());
 
-        let schema = root.path().join("schemas/synapsor.runner.schema.json");
-        fs::write(&schema, "{}").unwrap();
-        fs::write(root.path().join("docs/codes/GONE.md"), "").unwrap();
-        fs::remove_file(root.path().join("docs/codes/README.md")).unwrap();
-        let changes = stale(root.path()).unwrap();
-        let names: Vec<_> = changes.iter().map(|change| change.path.to_str().unwrap()).collect();
-        assert_eq!(names, ["schemas/synapsor.runner.schema.json", "docs/codes/GONE.md", "docs/codes/README.md"]);
-        for change in changes {
-            change.make(root.path()).unwrap();
-        }
-        assert!(stale(root.path()).unwrap().is_empty());
+        fs::write(root.path().join("schema.json"), "{}").unwrap();
+        fs::write(root.path().join("codes/GONE.md"), "").unwrap();
+        fs::remove_file(root.path().join("codes/README.md")).unwrap();
+        let names: Vec<_> = stale().into_iter().map(|change| change.path.display().to_string()).collect();
+        assert_eq!(names, ["schema.json", "codes/GONE.md", "codes/README.md"]);
+        make(stale());
+        assert!(stale().is_empty());
     }
 }
