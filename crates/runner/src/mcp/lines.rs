@@ -2,17 +2,19 @@
 //!
 //! A line that is no message is answered where the protocol has an answer, and never ends the session.
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, ErrorData, GetMeta as _, JsonRpcMessage, JsonRpcRequest, ProtocolVersion,
-    RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetMeta as _, JsonRpcMessage, JsonRpcRequest,
+    ProtocolVersion, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Longest line that is read, in bytes. The rest of a longer one is skipped.
@@ -22,6 +24,8 @@ const READ_BUFFER: usize = 64 * 1024;
 const KEPT_BUFFER: usize = 1024 * 1024;
 /// Messages that may wait for a client that does not read.
 const WAITING_MESSAGES: usize = 64;
+/// Requests that may be without an answer. Beyond that no line is read, so that a client cannot pile up work.
+const OPEN_REQUESTS: usize = 1024;
 
 /// Both directions of a line-delimited session.
 pub(super) struct Lines<R> {
@@ -33,6 +37,8 @@ pub(super) struct Lines<R> {
     reply: Option<Vec<u8>>,
     /// Whether a request has chosen the protocol's era. Until then only requests mean anything.
     opened: bool,
+    room: Arc<Semaphore>,
+    open: HashMap<RequestId, OwnedSemaphorePermit>,
     out: Option<mpsc::Sender<Vec<u8>>>,
     writer: Option<JoinHandle<io::Result<()>>>,
     stop: watch::Receiver<bool>,
@@ -66,6 +72,8 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
             skipping: false,
             reply: None,
             opened: false,
+            room: Arc::new(Semaphore::new(OPEN_REQUESTS)),
+            open: HashMap::new(),
             out: Some(out),
             writer: Some(writer),
             stop,
@@ -110,6 +118,7 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
                     place.send(reply);
                 }
             }
+            let place = Arc::clone(&self.room).acquire_owned().await.ok()?;
             let incoming = match self.read_line().await {
                 Ok(Read::Line) => {
                     let incoming = understand(&self.line);
@@ -130,16 +139,26 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
             match incoming {
                 Incoming::Nothing => {}
                 Incoming::Bad(error, id) => self.reply = encode(&ServerJsonRpcMessage::error(error, id)).ok(),
-                Incoming::Message(message) => {
-                    if let JsonRpcMessage::Request(JsonRpcRequest { request, .. }) = message.as_ref() {
+                Incoming::Message(message) => match message.as_ref() {
+                    JsonRpcMessage::Request(JsonRpcRequest { request, id, .. }) => {
                         self.opened |= opens(request);
+                        self.open.insert(id.clone(), place);
                         return Some(*message);
                     }
-                    if self.opened {
+                    _ if !self.opened => {
+                        tracing::debug!("a notification or response before the first request was ignored");
+                    }
+                    JsonRpcMessage::Notification(notification) => {
+                        // The SDK drops the answer of a cancelled request.
+                        if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+                            && let Some(id) = &cancelled.params.request_id
+                        {
+                            self.open.remove(id);
+                        }
                         return Some(*message);
                     }
-                    tracing::debug!("a notification or response before the first request was ignored");
-                }
+                    JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return Some(*message),
+                },
             }
         }
     }
@@ -149,11 +168,19 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Lines<R> {
     type Error = io::Error;
 
     fn send(&mut self, message: ServerJsonRpcMessage) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let answered = match &message {
+            JsonRpcMessage::Response(response) => self.open.remove(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref().and_then(|id| self.open.remove(id)),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
         let out = self.out.clone();
         async move {
             let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
             let line = encode(&message)?;
-            out.ok_or_else(gone)?.send(line).await.map_err(|_| gone())
+            out.ok_or_else(gone)?.send(line).await.map_err(|_| gone())?;
+            // Until now it took up room.
+            drop(answered);
+            Ok(())
         }
     }
 

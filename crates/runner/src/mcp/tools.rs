@@ -95,11 +95,14 @@ fn refused(
     format: ResultFormat,
 ) -> (Json, bool) {
     let request_id = clock::request_id();
-    if let Err(refusal) = result {
-        tracing::warn!(%request_id, code = refusal.code().text(), "call of `{name}` refused: {refusal}");
-    }
     let capability = app.contract().capability(name);
     let scope = capability.and_then(|capability| app.scope(capability).ok());
+    if let Err(refusal) = result
+        && refusal.code() == Code::Internal
+    {
+        let tool = capability.map(|capability| capability.name.as_str());
+        tracing::error!(%request_id, tool, "a call broke off: {refusal}");
+    }
     let (mode, now) = (app.contract().mode, clock::now());
     Called { asked: name, capability, scope: scope.as_ref(), request_id: &request_id, mode, now, result }.render(format)
 }

@@ -198,3 +198,24 @@ fn bytes_that_are_no_text_are_answered() {
     assert_eq!(codes, [&json!(-32700), &json!(-32700), &Json::Null], "{lines:?}");
     assert_eq!(lines[2], json!({"jsonrpc": "2.0", "id": 2, "result": {}}));
 }
+
+#[test]
+fn a_flood_of_requests_is_answered_in_full() {
+    let world = World::new();
+    let mut client = world.serve(&[]);
+    // Far more than may be open at once.
+    let count = 5_000;
+    let call = json!({"name": "no.such_tool", "arguments": {"text": "x".repeat(2_000)}});
+    let sent: Vec<u64> = (0..count).map(|_| client.send("tools/call", call.clone())).collect();
+    for id in sent {
+        refused(&client.answer(id).unwrap(), "CAPABILITY_NOT_FOUND");
+    }
+    // Answers of cancelled and repeated requests take up no room.
+    for _ in 0..2_000 {
+        let id = client.send("tools/call", call.clone());
+        client.notify("notifications/cancelled", json!({"requestId": id}));
+        client.send_line(r#"{"jsonrpc":"2.0","id":"same","method":"ping"}"#);
+    }
+    client.drain(Duration::from_millis(200));
+    lives(&mut client);
+}

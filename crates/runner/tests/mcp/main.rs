@@ -10,6 +10,7 @@
 mod calls;
 mod endings;
 mod hostile;
+mod official;
 mod resources;
 mod revisions;
 mod world;

@@ -123,6 +123,16 @@ fn prompts_tell_an_agent_how_to_work() {
     assert!(!text(&support).contains("Propose"), "{}", text(&support));
 }
 
+#[test]
+fn a_progress_token_is_accepted_and_brings_no_noise() {
+    let world = World::new();
+    let mut client = world.serve(&[]);
+    let arguments = json!({"invoice_id": "INV-1"});
+    let call = json!({"name": "billing.inspect_invoice", "arguments": arguments, "_meta": {"progressToken": "p"}});
+    let id = client.send("tools/call", call);
+    assert_eq!(client.receive()["id"], json!(id));
+}
+
 fn completion(prompt: &str, argument: &str, typed: &str) -> Json {
     json!({"ref": {"type": "ref/prompt", "name": prompt}, "argument": {"name": argument, "value": typed}})
 }
