@@ -212,6 +212,27 @@ pub struct BadEvent {
     pub kind: String,
 }
 
+/// Does the same with the body of any event.
+macro_rules! with_body {
+    ($event:ident, $body:ident => $do:expr) => {
+        match $event {
+            Self::EvidenceRecorded($body) => $do,
+            Self::ContractRecorded($body) => $do,
+            Self::SlotTaken($body) => $do,
+            Self::ProposalCreated($body) => $do,
+            Self::ProposalApproved($body) | Self::ProposalRejected($body) => $do,
+            Self::ProposalCanceled($body) => $do,
+            Self::ProposalExpired($body) => $do,
+            Self::ProposalPendingWorker($body) => $do,
+            Self::WritebackReleased($body) => $do,
+            Self::WritebackInDoubt($body) => $do,
+            Self::WritebackSettled($body) => $do,
+            Self::WritebackJobRecorded($body) => $do,
+            Self::ShadowHumanActionRecorded($body) => $do,
+        }
+    };
+}
+
 impl Event {
     /// The kind as stored and shown.
     #[must_use]
@@ -265,26 +286,17 @@ impl Event {
         !matches!(self, Self::EvidenceRecorded(_) | Self::ContractRecorded(_))
     }
 
-    /// The body as stored.
+    /// The body as a value.
     #[must_use]
     pub fn body(&self) -> Json {
-        let body = match self {
-            Self::EvidenceRecorded(body) => serde_json::to_value(body),
-            Self::ContractRecorded(body) => serde_json::to_value(body),
-            Self::SlotTaken(body) => serde_json::to_value(body),
-            Self::ProposalCreated(body) => serde_json::to_value(body),
-            Self::ProposalApproved(body) | Self::ProposalRejected(body) => serde_json::to_value(body),
-            Self::ProposalCanceled(body) => serde_json::to_value(body),
-            Self::ProposalExpired(body) => serde_json::to_value(body),
-            Self::ProposalPendingWorker(body) => serde_json::to_value(body),
-            Self::WritebackReleased(body) => serde_json::to_value(body),
-            Self::WritebackInDoubt(body) => serde_json::to_value(body),
-            Self::WritebackSettled(body) => serde_json::to_value(body),
-            Self::WritebackJobRecorded(body) => serde_json::to_value(body),
-            Self::ShadowHumanActionRecorded(body) => serde_json::to_value(body),
-        };
         // Maps with text keys and plain values always serialise.
-        body.unwrap_or(Json::Null)
+        with_body!(self, body => serde_json::to_value(body)).unwrap_or(Json::Null)
+    }
+
+    /// The body as stored: [`Self::body`] as text.
+    #[must_use]
+    pub fn body_text(&self) -> String {
+        with_body!(self, body => serde_json::to_string(body)).unwrap_or_else(|_| Json::Null.to_string())
     }
 
     /// Reads an event back.

@@ -80,9 +80,15 @@ impl From<rusqlite::Error> for LedgerFault {
                 (Code::StoreCorrupt, "the ledger holds a record where the next one belongs")
             }
             Some(_) => (Code::Internal, "the ledger's database reported an error"),
-            // Not from SQLite but from reading a column: what is stored is not what was written.
-            None => (Code::StoreCorrupt, "the ledger holds a value of the wrong type"),
+            None if is_bad_value(&error) => (Code::StoreCorrupt, "the ledger holds a value of the wrong type"),
+            None => (Code::Internal, "the ledger's database was used wrongly"),
         };
         Self::new(code, what).because(error)
     }
+}
+
+/// Whether a column was read that does not hold what is written there.
+fn is_bad_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..))
 }

@@ -92,6 +92,8 @@ fn connect(path: &Path) -> Result<Connection, LedgerFault> {
 fn find(path: &Path, create: bool) -> Result<(), LedgerFault> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(LedgerFault::new(Code::StoreUnreadable, "the ledger path is a directory")),
+        // A pipe or a device could keep us waiting for ever.
+        Ok(found) if !found.is_file() => Err(LedgerFault::new(Code::StoreUnreadable, "the ledger path is no file")),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound && create => make(path)
             .map_err(|error| LedgerFault::new(Code::StoreUnreadable, "the ledger cannot be made").because(error)),

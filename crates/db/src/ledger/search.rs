@@ -262,14 +262,14 @@ pub(super) fn search(conn: &Connection, query: &Query) -> Result<Vec<Record>, Le
         find.and("s.object_type IN (?, ?, ?, ?, ?, ?)", number_forms(name));
     }
     if let Some(before) = query.before {
-        find.and("s.event_id < ?", [before]);
+        find.and("s.event_id < ?", [bound(before)]);
     }
     if let Some(event_id) = query.event_id {
-        find.and("s.event_id = ?", [event_id]);
+        find.and("s.event_id = ?", [bound(event_id)]);
     }
     between(&mut find, ["s.at >= ?", "s.at <= ?"], (query.from, query.to));
     find.sql.push_str(" ORDER BY s.event_id DESC LIMIT ?");
-    find.values.push(Box::new(query.limit));
+    find.values.push(Box::new(bound(query.limit)));
     let mut statement = conn.prepare_cached(&find.sql)?;
     let mut rows = statement.query(find.params().as_slice())?;
     let mut found = Vec::new();
@@ -281,7 +281,7 @@ pub(super) fn search(conn: &Connection, query: &Query) -> Result<Vec<Record>, Le
 
 pub(super) fn events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Stored>, LedgerFault> {
     let mut find = Conditions { sql: sql::EVENTS.to_owned(), values: Vec::new() };
-    find.and("e.event_id > ?", [filter.after]);
+    find.and("e.event_id > ?", [bound(filter.after)]);
     find.and_text("e.kind = ?", filter.kind.as_ref());
     if let Some(proposal) = &filter.proposal {
         const MINE: &str = "e.event_id IN (SELECT event_id FROM ledger_events WHERE subject = ? \
@@ -313,6 +313,11 @@ fn between(find: &mut Conditions, [from, to]: [&'static str; 2], times: (Option<
     if let Some(time) = times.1 {
         find.and(to, [stored_time(time)]);
     }
+}
+
+/// A number as SQLite can hold it; what is larger than every id is as good as the largest.
+fn bound(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 /// Splits a schema off a table's name, and asks for it.

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use tempfile::tempdir;
 
-use super::fixture::{at, decision, evidence_id, new, open, proposal_id, proposed, read_event, slot};
+use super::fixture::{any_step, at, decision, evidence_id, new, open, proposal_id, proposed, read_event, slot};
 use crate::ledger::AppendError;
+use crate::ledger::chain::Leaf;
+use serde_json::json;
+use synapsor_core::digest;
 use synapsor_core::event::Event;
 
 #[tokio::test]
@@ -57,4 +60,17 @@ async fn a_group_is_written_whole_or_not_at_all() {
     assert_eq!(ledger.head().await.unwrap().batch, 1);
     assert_eq!(ledger.load(&evidence_id(1)).await.unwrap(), []);
     assert_eq!(ledger.append(vec![approve(1), slot(1, 0), slot(2, 1)], at(1)).await.unwrap(), [2, 3, 4]);
+}
+
+#[test]
+fn bodies_and_leaves_are_written_as_their_documents_say() {
+    for event in (0..9).map(|choice| any_step(1, choice)).chain([read_event(1).event, proposed(1).event]) {
+        assert_eq!(event.body_text(), event.body().to_string());
+        assert_eq!(Event::from_stored(event.kind(), &event.body_text()).unwrap(), event);
+    }
+    for subject in ["wrp_1", "q\"uo\\te\n\u{1}\u{7f}\u{2028}", "ünï 😀"] {
+        let leaf = Leaf { event_id: 7, subject, seq: 3, at: -5, kind: "a\"b", body_digest: "sha256:x" };
+        let canonical = json!(["synapsor-ledger-event.v1", 7, subject, 3, -5, "a\"b", "sha256:x"]);
+        assert_eq!(leaf.digest(), digest::of(&canonical), "{subject}");
+    }
 }

@@ -25,6 +25,10 @@ fn what_is_no_ledger_is_refused_and_left_as_it_is() {
     refused(dir.path(), true, Code::StoreUnreadable);
     refused(&path("missing.db"), false, Code::StoreMissing);
     assert!(!path("missing.db").exists());
+    if cfg!(unix) {
+        refused("/dev/zero".as_ref(), true, Code::StoreUnreadable);
+    }
+    refused("nul\0byte.db".as_ref(), true, Code::StoreUnreadable);
     fs::write(path("file"), "x").unwrap();
     refused(&path("file/under.db"), true, Code::StoreUnreadable);
 

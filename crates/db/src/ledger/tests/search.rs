@@ -67,6 +67,8 @@ async fn filters_find_exactly_what_fits() {
     check(Proposal, &|q| q.limit = 1, &[11]).await;
     check(Proposal, &|q| q.before = Some(11), &[6, 5]).await;
     check(Read, &|q| q.event_id = Some(3), &[3]).await;
+    check(Read, &|q| q.event_id = Some(u64::MAX), &[]).await;
+    check(Receipt, &|q| (q.limit, q.before) = (usize::MAX, Some(u64::MAX)), &[9]).await;
     check(Proposal, &|q| q.tenant = text("acme"), &[11, 5]).await;
     check(Proposal, &|q| q.tenant = text("ACME"), &[]).await;
     check(Proposal, &|q| q.principal = text("eve"), &[6]).await;
@@ -139,6 +141,7 @@ async fn events_are_listed_in_order() {
     check(EventFilter { limit: 2, ..all.clone() }, &[1, 2]).await;
     check(EventFilter { limit: 2, newest: true, ..all.clone() }, &[11, 12]).await;
     check(EventFilter { after: 10, ..all.clone() }, &[11, 12]).await;
+    check(EventFilter { after: u64::MAX, limit: usize::MAX, ..all.clone() }, &[]).await;
     check(EventFilter { kind: Some("proposal_created".to_owned()), ..all.clone() }, &[5, 6, 11]).await;
     check(EventFilter { kind: Some("writeback_applied".to_owned()), ..all.clone() }, &[9]).await;
     check(EventFilter { actor: Some("bob".to_owned()), ..all.clone() }, &[7]).await;
