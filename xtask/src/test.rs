@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use synapsor_testkit::PYTHON;
 use synapsor_testkit::servers::Servers;
 
-use crate::process::{cargo, succeeds};
+use crate::process::{cargo, root, run, succeeds};
 use crate::{packages, python};
+
+/// Names the variable that holds the path of the release binary, for tests through it.
+const RELEASE: &str = "SYNAPSOR_TEST_RELEASE";
 
 /// Takes what the test runner takes.
 #[derive(clap::Args, Default)]
@@ -26,6 +29,11 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
         if succeeds(&mut cargo(&["nextest", "--version"])) { cargo(&["nextest", "run"]) } else { cargo(&["test"]) };
     if !narrowed {
         tests.args(["--workspace", "--features", "xtask/gen"]);
+    }
+    if !narrowed {
+        // The story is told through the program as it ships.
+        run(cargo(&["build", "--release", "--locked", "--quiet", "--package", "synapsor-runner"]))?;
+        tests.env(RELEASE, root().join("target/release/synapsor-runner"));
     }
     tests.args(&args.filters).envs(servers.env()).env(PYTHON, python);
     // Nothing is printed after the runner's own summary, failed or not.
