@@ -83,14 +83,16 @@ fn exact(json: &Json) -> Json {
     }
 }
 
-/// Whether the nearest double, written as short as it can be, is the same number.
+/// Whether the nearest double, as the canonical form writes it, is the same number. Half-way cases have two shortest
+/// spellings, so no other printer will do.
 fn is_exact(number: &Number) -> bool {
     let text = number.to_string();
     if text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit()) {
         return true;
     }
     let Ok(double) = text.parse::<f64>() else { return false };
-    double.is_finite() && Decimal::parse(&format!("{double:e}")) == Decimal::parse(&text)
+    let Ok(written) = serde_json_canonicalizer::to_string(&double) else { return false };
+    double.is_finite() && Decimal::parse(&written) == Decimal::parse(&text)
 }
 
 /// The root of the RFC 6962 tree over a list of digests; the root over none is the digest of nothing.

@@ -5,6 +5,9 @@ pub mod envelope;
 pub mod job;
 pub mod receipt;
 
+#[cfg(test)]
+mod fixtures;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;

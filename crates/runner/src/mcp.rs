@@ -32,6 +32,12 @@ use prompts::Prompts;
 pub use serve::{ServeFault, ServeOptions, serve_stdio};
 use tools::{Arguments, Tools};
 
+/// Whether a line is a message, as the server reads it. Anything else is answered with an error or ignored.
+#[must_use]
+pub fn is_message(line: &[u8]) -> bool {
+    lines::is_message(line)
+}
+
 /// The protocol revisions that are served, oldest first.
 const REVISIONS: [ProtocolVersion; 3] =
     [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];

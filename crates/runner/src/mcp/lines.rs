@@ -237,6 +237,10 @@ fn opens(request: &ClientRequest) -> bool {
     }
 }
 
+pub(super) fn is_message(line: &[u8]) -> bool {
+    matches!(understand(line), Incoming::Message(_))
+}
+
 fn understand(line: &[u8]) -> Incoming {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     let line = line.strip_prefix(MARK).unwrap_or(line).trim_ascii();

@@ -1,0 +1,35 @@
+//! Replays the committed corpus.
+
+#![expect(clippy::expect_used, reason = "in a test a panic is the report")]
+
+use std::path::Path;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let mut files = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus is there") {
+        run(&std::fs::read(entry.expect("readable").path()).expect("readable"));
+        files += 1;
+    }
+    assert!(files > 0, "the corpus of {target} is empty");
+}
+
+#[test]
+fn config() {
+    replay("config", synapsor_fuzz::config);
+}
+
+#[test]
+fn job() {
+    replay("job", synapsor_fuzz::job);
+}
+
+#[test]
+fn canonical() {
+    replay("canonical", synapsor_fuzz::canonical);
+}
+
+#[test]
+fn line() {
+    replay("line", synapsor_fuzz::line);
+}
