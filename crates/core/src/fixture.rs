@@ -108,6 +108,7 @@ pub(crate) fn table(engine: EngineKind) -> Table {
                 data_type: my.to_owned(),
                 unsigned: false,
                 charset: (my == "varchar").then(|| "utf8mb4".to_owned()),
+                collation: (my == "varchar").then(|| "utf8mb4_general_ci".to_owned()),
             },
             EngineKind::Sqlite => {
                 Native::Sqlite { affinity: if kind == Kind::Integer { Affinity::Integer } else { Affinity::Text } }

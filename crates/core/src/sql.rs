@@ -2,6 +2,7 @@
 
 pub mod column;
 pub mod filter;
+mod mysql;
 pub mod read;
 pub mod receipts;
 pub mod write;
@@ -150,24 +151,20 @@ impl Writer {
     }
 }
 
-/// The bound form of a cell for a column: PostgreSQL text, MySQL and SQLite native types.
+/// The bound form of a cell for a column: PostgreSQL text, SQLite native types. MySQL has its own.
 pub(crate) fn bind_cell(column: &Column, cell: &Cell) -> Bind {
     let Some(text) = cell.text() else { return Bind::Null };
     let as_text = || Bind::Text(text.to_owned());
     match (&column.native, cell.kind()) {
-        (Native::Postgres { .. }, _) => as_text(),
-        (Native::Mysql { .. } | Native::Sqlite { .. }, Kind::Integer | Kind::Boolean) => match text {
+        (Native::Sqlite { .. }, Kind::Integer | Kind::Boolean) => match text {
             "true" => Bind::Int(1),
             "false" => Bind::Int(0),
             _ => text.parse().map(Bind::Int).or_else(|_| text.parse().map(Bind::Uint)).unwrap_or_else(|_| as_text()),
         },
-        (Native::Mysql { .. } | Native::Sqlite { .. }, Kind::Float) => {
-            text.parse().map_or_else(|_| as_text(), Bind::Real)
-        }
-        (Native::Mysql { .. } | Native::Sqlite { .. }, Kind::Bytes) => {
+        (Native::Sqlite { .. }, Kind::Float) => text.parse().map_or_else(|_| as_text(), Bind::Real),
+        (Native::Sqlite { .. }, Kind::Bytes) => {
             text.strip_prefix("\\x").and_then(|hex| hex::decode(hex).ok()).map_or_else(as_text, Bind::Bytes)
         }
-        (Native::Mysql { .. }, Kind::Bits) => u64::from_str_radix(text, 2).map_or_else(|_| as_text(), Bind::Uint),
         _ => as_text(),
     }
 }

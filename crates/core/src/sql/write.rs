@@ -1,10 +1,10 @@
 //! The statements of one guarded write, in the order they run: see `writeback` for what their results mean.
 
 use super::receipts::{Place, ReceiptKeys};
-use super::{Bind, Filter, Sql, Writer, column, receipts};
+use super::{Bind, Filter, Sql, Writer, column, mysql, receipts};
 use crate::contract::EngineKind;
 use crate::id::Ident;
-use crate::value::{Cell, Column, Kind, Native, Table, moment};
+use crate::value::{Cell, Column, Kind, Native, Table};
 
 /// How the version column moves.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +155,8 @@ fn advance(out: &mut Writer, version: &Version) {
                     out.raw("greatest(clock_timestamp()::").catalog_name(own).raw(", ").name(name);
                     out.raw(" + ").number(*unit_micros).raw(" * interval '1 microsecond')");
                 }
-                Native::Mysql { .. } | Native::Sqlite { .. } => {
+                Native::Mysql { .. } => mysql::clock(out, &version.column, &version.expected, *unit_micros),
+                Native::Sqlite { .. } => {
                     let digits = u64::from(version.column.limits.fraction.unwrap_or(0));
                     out.raw("GREATEST(CURRENT_TIMESTAMP(").number(digits).raw("), ").name(name);
                     out.raw(" + INTERVAL ").number(*unit_micros).raw(" MICROSECOND)");
@@ -212,16 +213,14 @@ fn moved(out: &mut Writer, version: &Version) {
             out.raw(" AND ").name(&column.name).raw(" > ").bind(Bind::Text(text.to_owned())).raw("::");
             out.catalog_name(own);
         }
-        (Native::Mysql { data_type, .. }, Kind::Instant) if data_type == "timestamp" => {
-            let epoch = moment::epoch_decimal(text).unwrap_or_default();
-            out.raw(" AND UNIX_TIMESTAMP(").name(&column.name).raw(") > CAST(").bind(Bind::Text(epoch));
-            out.raw(" AS DECIMAL(20,6))");
+        (Native::Mysql { .. }, _) => {
+            let mut probe = Writer::new(out.engine());
+            if mysql::greater(&mut probe, column, expected) {
+                out.raw(" AND ");
+                mysql::greater(out, column, expected);
+            }
         }
-        (Native::Mysql { .. }, Kind::DateTime) => {
-            out.raw(" AND ").name(&column.name).raw(" > CAST(").bind(Bind::Text(text.to_owned()));
-            out.raw(" AS DATETIME(6))");
-        }
-        (Native::Mysql { .. } | Native::Sqlite { .. }, Kind::Integer) => {
+        (Native::Sqlite { .. }, Kind::Integer) => {
             out.raw(" AND ").name(&column.name).raw(" > ").bind(super::bind_cell(column, expected));
         }
         _ => {}

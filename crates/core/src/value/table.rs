@@ -41,6 +41,8 @@ pub enum RefusedTarget {
     Virtual,
     /// A storage engine without transactions.
     NonTransactional,
+    /// A sequence, which databases let one read like a table.
+    Sequence,
 }
 
 impl RefusedTarget {
@@ -54,6 +56,7 @@ impl RefusedTarget {
             Self::Rules => "a table with rewrite rules",
             Self::Virtual => "a virtual table",
             Self::NonTransactional => "stored by an engine without transactions",
+            Self::Sequence => "a sequence",
         }
     }
 }
@@ -114,6 +117,8 @@ pub enum Native {
         unsigned: bool,
         /// The character set of text columns.
         charset: Option<String>,
+        /// The collation of text columns; without it, looking a text up cannot use an index.
+        collation: Option<String>,
     },
     /// SQLite.
     Sqlite {

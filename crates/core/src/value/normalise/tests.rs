@@ -18,7 +18,12 @@ fn my(kind: Kind, data_type: &str, limits: Limits) -> Column {
 }
 
 fn my_in(kind: Kind, data_type: &str, charset: &str, limits: Limits) -> Column {
-    let native = Native::Mysql { data_type: data_type.to_owned(), unsigned: false, charset: Some(charset.to_owned()) };
+    let native = Native::Mysql {
+        data_type: data_type.to_owned(),
+        unsigned: false,
+        charset: Some(charset.to_owned()),
+        collation: None,
+    };
     column(kind, native, limits)
 }
 
@@ -107,7 +112,7 @@ fn decimals() {
     check(&tiny, "0.00985", "0.0099");
     check(&tiny, "0.00995", "!may have at most 0 digits before the point");
     check(&pg(Kind::Decimal, "money", none()), "1", "!is of type decimal, which cannot be set here");
-    let native = Native::Mysql { data_type: "decimal".to_owned(), unsigned: true, charset: None };
+    let native = Native::Mysql { data_type: "decimal".to_owned(), unsigned: true, charset: None, collation: None };
     let unsigned = column(Kind::Decimal, native, digits(4, 1));
     check(&unsigned, "-1", "!may not be negative");
     check(&unsigned, "-0.04", "0.0");
