@@ -1,51 +1,83 @@
-//! Mysql as a source database.
+//! MySQL and MariaDB as source databases.
 
+mod address;
+mod catalog;
+mod columns;
+mod link;
+mod reader;
+mod receipts;
+mod refusal;
+mod row;
+mod writer;
+
+use std::sync::Arc;
+
+use mysql_async::prelude::Queryable as _;
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::Place;
 use synapsor_core::value::{Cell, Table};
 
-use crate::engine::{Access, Ask, ReceiptsState};
-use crate::fault::Fault;
-use crate::tx::{Commit, Reject};
+pub(crate) use self::writer::MysqlTx;
+
+use self::address::Address;
+use self::link::Server;
+use self::reader::Links;
+use crate::engine::{Access, Ask, ReceiptsState, Role};
+use crate::fault::{Class, Fault};
 
 /// One source under one credential.
-pub struct Mysql {}
-
-/// An open write transaction.
-pub(crate) struct MysqlTx {}
-
-impl Mysql {
-    pub(crate) fn open(_access: Access) -> Result<Self, Fault> {
-        todo!()
-    }
-    pub(crate) async fn read(&self, _sql: &Sql) -> Result<Vec<Vec<Cell>>, Fault> {
-        todo!()
-    }
-    pub(crate) async fn describe(&self, _ask: &Ask) -> Result<Option<Table>, Fault> {
-        todo!()
-    }
-    pub(crate) async fn receipts(&self, _place: &Place) -> Result<ReceiptsState, Fault> {
-        todo!()
-    }
-    pub(crate) async fn migrate(&self, _statements: &[String]) -> Result<(), Fault> {
-        todo!()
-    }
-    pub(crate) async fn begin(&self) -> Result<MysqlTx, Fault> {
-        todo!()
-    }
+pub struct Mysql {
+    links: Arc<Links>,
 }
 
-impl MysqlTx {
-    pub(crate) async fn execute(&mut self, _sql: &Sql) -> Result<u64, Reject> {
-        todo!()
+impl Mysql {
+    pub(crate) fn open(access: Access) -> Result<Self, Fault> {
+        let Access { url, source, role: _, base } = access;
+        let address = Address::parse(&url, &source.tls, &base)?;
+        let server = Server {
+            address,
+            connect: source.connect_timeout,
+            lock: source.lock_timeout,
+            statement: source.statement_timeout,
+        };
+        let links = Links::new(server, source.pool.max_connections, source.pool.acquire_timeout);
+        Ok(Self { links: Arc::new(links) })
     }
-    pub(crate) async fn fetch(&mut self, _sql: &Sql) -> Result<Vec<Vec<Cell>>, Reject> {
-        todo!()
+
+    pub(crate) async fn read(&self, sql: &Sql) -> Result<Vec<Vec<Cell>>, Fault> {
+        self.links.read(sql.into()).await
     }
-    pub(crate) async fn rollback(&mut self) -> bool {
-        todo!()
+
+    pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
+        catalog::describe(&self.links, ask).await
     }
-    pub(crate) async fn commit(self) -> Commit {
-        todo!()
+
+    pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {
+        receipts::state(&self.links, place).await
+    }
+
+    /// Each statement may take as long as it needs: it changes the shape of a table that may be large.
+    pub(crate) async fn migrate(&self, statements: &[String]) -> Result<(), Fault> {
+        let permit = self.links.permit().await?;
+        let mut link = self.links.server.connect(Role::Writer).await?;
+        let statements = statements.to_vec();
+        // On a task of its own: cut off half-way, a statement would go on unseen.
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            let unlimited = if link.is_maria() { "SET SESSION max_statement_time = 0" } else { "DO 0" };
+            for statement in std::iter::once(unlimited.to_owned()).chain(statements) {
+                let done = link.conn.query_drop(statement).await;
+                done.map_err(|error| refusal::fault(error, "a statement of the migration was refused"))?;
+            }
+            link.close().await;
+            Ok(())
+        });
+        task.await.unwrap_or_else(|error| {
+            Err(Fault::new(Class::Other, "the task of the migration ended early").because(error))
+        })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<MysqlTx, Fault> {
+        MysqlTx::begin(Arc::clone(&self.links)).await
     }
 }
