@@ -9,6 +9,7 @@
 
 mod apply;
 mod bad_input;
+mod examples;
 mod secrets;
 mod stage;
 mod story;
