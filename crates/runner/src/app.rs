@@ -5,6 +5,7 @@ pub mod call;
 pub mod decide;
 pub mod export;
 pub mod load;
+pub mod lookup;
 pub mod propose;
 pub mod reconcile;
 pub mod records;
@@ -24,7 +25,7 @@ use synapsor_core::scope::{Scope, Unbound};
 use synapsor_core::value::Table;
 use synapsor_db::ledger::Ledger;
 
-use crate::{clock, secrets};
+use crate::secrets;
 use source::Sources;
 pub use stop::Stop;
 
@@ -60,8 +61,7 @@ impl App {
 
     /// The later of the clock and the newest record, so that a clock set back never reopens what ran out.
     pub async fn now(&self) -> Result<Timestamp, Stop> {
-        let head = self.ledger.head().await?;
-        Ok(clock::now().max(head.newest_at.unwrap_or(Timestamp::MIN)))
+        load::now(&self.ledger).await
     }
 
     /// The trusted scope of a capability's calls in this process.

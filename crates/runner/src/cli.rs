@@ -1,17 +1,28 @@
 //! The command line: one file for each command, noun and verb. Data goes to stdout, the rest to stderr.
 
+pub mod activity;
 pub mod apply;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod events;
+pub mod evidence;
 pub mod explain;
+pub mod filter;
+pub mod markdown;
 pub mod mcp;
 pub mod open;
+pub mod output;
 pub mod print;
 pub mod proposals;
 pub mod propose;
+pub mod query_audit;
+pub mod receipts;
 pub mod reconcile;
+pub mod replay;
+pub mod shadow;
 pub mod smoke;
+pub mod store;
 pub mod tools;
 pub mod validate;
 pub mod writeback;
@@ -69,6 +80,29 @@ enum Command {
     Apply(apply::Args),
     /// Find out what became of an apply that nobody finished.
     Reconcile(reconcile::Args),
+    /// Look at what was read, as it was recorded.
+    #[command(subcommand)]
+    Evidence(evidence::Command),
+    /// Look at the queries that ran, without their values.
+    #[command(subcommand)]
+    QueryAudit(query_audit::Command),
+    /// Look at what applying did.
+    #[command(subcommand)]
+    Receipts(receipts::Command),
+    /// Read a proposal's whole story: what was seen, asked, decided and done.
+    Replay(replay::Args),
+    /// Search everything that happened.
+    #[command(subcommand)]
+    Activity(activity::Command),
+    /// Follow what is recorded.
+    #[command(subcommand)]
+    Events(events::Command),
+    /// Compare what an agent proposed in shadow mode with what people did.
+    #[command(subcommand)]
+    Shadow(shadow::Command),
+    /// Look after the ledger's file.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Prepare a source database for applying.
     #[command(subcommand)]
     Writeback(writeback::Command),
@@ -126,6 +160,14 @@ async fn run(command: Command, out: &Out) -> Ended {
         Command::Proposals(command) => proposals::run(command, out).await,
         Command::Apply(args) => apply::run(args, out).await,
         Command::Reconcile(args) => reconcile::run(args, out).await,
+        Command::Evidence(command) => evidence::run(command, out).await,
+        Command::QueryAudit(command) => query_audit::run(command, out).await,
+        Command::Receipts(command) => receipts::run(command, out).await,
+        Command::Replay(args) => replay::run(args, out).await,
+        Command::Activity(command) => activity::run(command, out).await,
+        Command::Events(command) => events::run(command, out).await,
+        Command::Shadow(command) => shadow::run(command, out).await,
+        Command::Store(command) => store::run(command, out).await,
         Command::Writeback(command) => writeback::run(command, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),

@@ -1,5 +1,6 @@
 //! Proposals as the ledger tells them.
 
+use jiff::Timestamp;
 use synapsor_core::code::Code;
 use synapsor_core::event::{BODY_VERSION, Event, Expiry};
 use synapsor_core::id::ProposalId;
@@ -8,6 +9,7 @@ use synapsor_core::refusal::Refusal;
 use synapsor_db::ledger::{AppendError, NewEvent};
 
 use super::{App, Stop};
+use crate::clock;
 
 impl App {
     /// The proposal's id from what a person typed: an id, or `latest`.
@@ -35,6 +37,11 @@ impl App {
             }
         }
     }
+}
+
+/// The later of the clock and the newest record.
+pub async fn now(ledger: &synapsor_db::ledger::Ledger) -> Result<Timestamp, Stop> {
+    Ok(clock::now().max(ledger.head().await?.newest_at.unwrap_or(Timestamp::MIN)))
 }
 
 /// The proposal's id from what a person typed: an id, or `latest`.

@@ -52,7 +52,7 @@ pub fn events(history: &[Stored]) -> Vec<Json> {
     history.iter().map(event).collect()
 }
 
-/// One event: `event_id`, `proposal_id`, `kind`, `actor`, `payload`, `created_at`.
+/// One event: `event_id`, `proposal_id` (null if it belongs to none), `kind`, `actor`, `payload`, `created_at`.
 #[must_use]
 pub fn event(stored: &Stored) -> Json {
     let payload = match &stored.event {
@@ -66,7 +66,7 @@ pub fn event(stored: &Stored) -> Json {
     };
     json!({
         "event_id": stored.event_id,
-        "proposal_id": stored.subject,
+        "proposal_id": stored.proposal_id(),
         "kind": stored.event.kind(),
         "actor": stored.event.actor(),
         "payload": payload,

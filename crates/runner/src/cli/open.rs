@@ -56,15 +56,24 @@ impl Store {
             .unwrap_or_else(|| PathBuf::from(DEFAULT_STORE))
     }
 
+    /// The ledger's path for commands that need no configuration; one that lies here names the store.
+    #[must_use]
+    pub fn named(&self) -> PathBuf {
+        self.path(config_here().as_ref())
+    }
+
     /// Opens the ledger of commands that need no configuration; one that lies here names the store.
     pub fn open(&self, if_missing: IfMissing) -> Result<(Ledger, PathBuf), Stop> {
-        let contract = std::fs::read_to_string(DEFAULT_CONFIG)
-            .ok()
-            .and_then(|text| config::read(&text, &ReadOptions { read_only: true }).contract);
+        let contract = config_here();
         let path = self.path(contract.as_ref());
         let durability = contract.map_or(Durability::Full, |contract| contract.storage.durability);
         Ok((open_ledger(&path, durability, if_missing)?, path))
     }
+}
+
+fn config_here() -> Option<Contract> {
+    let text = std::fs::read_to_string(DEFAULT_CONFIG).ok()?;
+    config::read(&text, &ReadOptions { read_only: true }).contract
 }
 
 impl Where {
@@ -131,8 +140,9 @@ pub fn read_config(path: &Path, options: &ReadOptions) -> Result<(String, Report
 
 /// Opens a ledger.
 pub fn open_ledger(path: &Path, durability: Durability, if_missing: IfMissing) -> Result<Ledger, Stop> {
-    let create = if_missing == IfMissing::Make;
-    if !create && !path.exists() && path != Path::new(":memory:") {
+    // One in memory is always made: there is none before.
+    let create = if_missing == IfMissing::Make || path == Path::new(":memory:");
+    if !create && !path.exists() {
         return Err(Refusal::new(Code::StoreMissing, format!("there is no ledger at `{}`", path.display()))
             .with_fix("name it with `--store`, or run `synapsor-runner demo` to see one")
             .into());

@@ -41,9 +41,33 @@ impl Out {
         let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
     }
 
+    /// As [`Out::line`], for commands that go on until their reader goes away.
+    pub fn try_line(&self, text: &str) -> std::io::Result<()> {
+        writeln!(std::io::stdout(), "{text}")
+    }
+
     /// Data on stdout as indented JSON.
     pub fn json(&self, json: &Json) {
-        self.line(serde_json::to_string_pretty(json).unwrap_or_default());
+        self.line(json_text(json));
+    }
+
+    /// Rows under a heading, in columns, with control characters taken out. The last column is as wide as it is.
+    pub fn table<const N: usize>(&self, heading: [&str; N], rows: &[[String; N]]) {
+        let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| clean(cell))).collect();
+        let mut widths = heading.map(str::len);
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let aligned = |row: [&str; N]| {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        self.line(self.paint(Tone::Strong, &aligned(heading)));
+        for row in &rows {
+            self.line(aligned(row.each_ref().map(String::as_str)));
+        }
     }
 
     /// A remark on stderr, unless asked to be quiet.
@@ -92,6 +116,18 @@ impl Out {
     }
 }
 
+/// A document as indented JSON in which no control character stands as it is: a terminal would obey it.
+#[must_use]
+pub fn json_text(json: &Json) -> String {
+    let text = serde_json::to_string_pretty(json).unwrap_or_default();
+    // What JSON itself does not escape: DEL and the C1 controls, which only occur inside its strings.
+    let obeyed = |c: char| c.is_control() && c != '\n';
+    if !text.contains(obeyed) {
+        return text;
+    }
+    text.chars().map(|c| if obeyed(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
 /// A refusal as JSON, for commands asked for JSON.
 #[must_use]
 pub fn refusal_json(refusal: &Refusal) -> Json {
@@ -102,7 +138,16 @@ pub fn refusal_json(refusal: &Refusal) -> Json {
 #[must_use]
 pub fn plain(value: &Json) -> String {
     match value {
-        Json::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
-        other => other.to_string(),
+        Json::String(text) => clean(text),
+        other => clean(&other.to_string()),
     }
+}
+
+/// A text without what a terminal would obey: control characters, and marks that change the direction of reading.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
 }

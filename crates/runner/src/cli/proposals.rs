@@ -1,6 +1,7 @@
 //! `proposals …`
 
 pub mod approve;
+pub mod list;
 pub mod reject;
 pub mod show;
 pub mod writeback_job;
@@ -13,6 +14,8 @@ use super::print::Out;
 /// Review proposals.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List proposals, newest first.
+    List(list::Args),
     /// Show one proposal: what would change, who asked, on what evidence.
     Show(show::Args),
     /// Approve a proposal.
@@ -25,6 +28,7 @@ pub enum Command {
 
 pub(super) async fn run(command: Command, out: &Out) -> Ended {
     match command {
+        Command::List(args) => list::run(args, out).await,
         Command::Show(args) => show::run(args, out).await,
         Command::Approve(args) => approve::run(args, out).await,
         Command::Reject(args) => reject::run(args, out).await,

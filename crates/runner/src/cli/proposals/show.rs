@@ -5,11 +5,10 @@ use serde_json::json;
 use synapsor_core::code::Exit;
 use synapsor_core::proposal::{Proposal, Stage};
 
-use crate::app::{Stop, load, records};
+use crate::app::{load, records};
 use crate::cli::Ended;
 use crate::cli::open::{IfMissing, Store};
 use crate::cli::print::{Out, Tone, plain};
-use crate::clock;
 
 /// Show one proposal: what would change, who asked, on what evidence.
 #[derive(Debug, clap::Args)]
@@ -36,7 +35,7 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
         let seen = ledger.load(&proposal.change_set().evidence.bundle_id).await?;
         let evidence = seen.first().and_then(|stored| records::evidence(stored, Some(proposal.change_set())));
         out.json(&json!({
-            "proposal": records::proposal(&proposal, &history, now(&ledger).await?),
+            "proposal": records::proposal(&proposal, &history, load::now(&ledger).await?),
             "events": records::events(&history),
             "receipts": records::receipts(&history),
             "evidence": evidence,
@@ -44,7 +43,7 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
         return Ok(Exit::Done);
     }
     let proposal = load::load(&ledger, &id).await?;
-    let now = now(&ledger).await?;
+    let now = load::now(&ledger).await?;
     if args.details {
         details(out, &proposal, now);
         out.line("Events:");
@@ -55,10 +54,6 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
         summary(out, &proposal, now);
     }
     Ok(Exit::Done)
-}
-
-async fn now(ledger: &synapsor_db::ledger::Ledger) -> Result<Timestamp, Stop> {
-    Ok(clock::now().max(ledger.head().await?.newest_at.unwrap_or(Timestamp::MIN)))
 }
 
 /// The short form: what a reviewer needs to decide.
@@ -146,7 +141,7 @@ pub(crate) fn words(state: &str) -> &str {
     }
 }
 
-fn tone(state: &str) -> Tone {
+pub(crate) fn tone(state: &str) -> Tone {
     match state {
         "applied" | "approved" => Tone::Good,
         "failed" | "rejected" => Tone::Bad,
@@ -170,7 +165,7 @@ fn approval(proposal: &Proposal, state: &str) -> String {
     }
 }
 
-fn next(proposal: &Proposal, state: &str) -> String {
+pub(crate) fn next(proposal: &Proposal, state: &str) -> String {
     let id = &proposal.change_set().proposal_id;
     match state {
         "pending_review" if proposal.change_set().mode == "shadow" => {
