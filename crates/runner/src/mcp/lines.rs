@@ -280,3 +280,108 @@ fn diagnose(line: &[u8]) -> Incoming {
 fn is_request(message: &Map<String, Json>) -> bool {
     message.get("jsonrpc").and_then(Json::as_str) == Some("2.0") && message.get("method").is_some_and(Json::is_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    const STREAM: &[&str] = &[
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
+        "no json",
+        r#"{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"é","version":"1"}}}"#,
+        "",
+        "[1]\r",
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":"🧾","method":"tools/call","params":{"name":"a","arguments":{}}}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":4,"method":"never finished"#,
+    ];
+
+    /// Reads the stream in pieces of a size; every other look is given up before it is done.
+    async fn read(piece: usize) -> (Vec<String>, String) {
+        let (mut client, server) = tokio::io::duplex(piece.max(16));
+        let (mut answers, writer) = tokio::io::duplex(1 << 16);
+        let feeding = tokio::spawn(async move {
+            for bytes in STREAM.join("\n").as_bytes().chunks(piece) {
+                client.write_all(bytes).await.expect("the server reads");
+                tokio::task::yield_now().await;
+            }
+        });
+        let (_stop, stopped) = watch::channel(false);
+        let mut lines = Lines::new(server, writer, stopped);
+        let mut seen = Vec::new();
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = lines.receive() => message,
+                () = tokio::task::yield_now() => continue,
+            };
+            match message {
+                Some(JsonRpcMessage::Request(request)) => seen.push(request.id.to_string()),
+                Some(JsonRpcMessage::Notification(_)) => seen.push("notification".to_owned()),
+                Some(other) => panic!("{other:?}"),
+                None => break,
+            }
+        }
+        lines.close().await.expect("everything is written");
+        feeding.await.expect("everything was sent");
+        let mut said = String::new();
+        answers.read_to_string(&mut said).await.expect("text");
+        (seen, said)
+    }
+
+    #[tokio::test]
+    async fn what_is_read_does_not_depend_on_how_it_arrives() {
+        for piece in [1, 2, 3, 7, 50, 100, 100_000] {
+            let (seen, said) = read(piece).await;
+            assert_eq!(seen, ["1", "2", "notification", "🧾", "3"], "in pieces of {piece}");
+            let codes: Vec<&str> =
+                said.lines().map(|line| if line.contains("-32700") { "parse" } else { "other" }).collect();
+            assert_eq!(codes, ["parse", "other"], "in pieces of {piece}: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_of_many_mebibytes_fits_and_a_longer_one_is_skipped() {
+        let text = |length: usize| format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{}\"}}", "x".repeat(length));
+        let frame = text(0).len();
+        for (length, fits) in [(MAX_LINE - frame, true), (MAX_LINE - frame + 1, false), (3 * MAX_LINE, false)] {
+            let (mut client, server) = tokio::io::duplex(1 << 16);
+            let (mut answers, writer) = tokio::io::duplex(1 << 16);
+            let line = format!("{}\n{}\n", text(length), text(1));
+            let feeding = tokio::spawn(async move { client.write_all(line.as_bytes()).await });
+            let (_stop, stopped) = watch::channel(false);
+            let mut lines = Lines::new(server, writer, stopped);
+            let mut seen = Vec::new();
+            while let Some(JsonRpcMessage::Request(request)) = lines.receive().await {
+                seen.push(request.request.method().len());
+            }
+            feeding.await.expect("it runs to its end").expect("everything was read");
+            lines.close().await.expect("everything is written");
+            let mut said = String::new();
+            answers.read_to_string(&mut said).await.expect("text");
+            assert_eq!(seen, if fits { vec![length, 1] } else { vec![1] });
+            assert_eq!(said.lines().count(), usize::from(!fits), "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn reading_ends_when_it_is_told_to_and_when_nobody_reads_the_answers() {
+        let (_client, server) = tokio::io::duplex(64);
+        let (stop, stopped) = watch::channel(false);
+        let mut lines = Lines::new(server, tokio::io::sink(), stopped);
+        stop.send(true).expect("somebody listens");
+        assert!(lines.receive().await.is_none());
+
+        let (mut client, server) = tokio::io::duplex(64);
+        let (answers, writer) = tokio::io::duplex(64);
+        drop(answers);
+        let (_stop, stopped) = watch::channel(false);
+        let mut lines = Lines::new(server, writer, stopped);
+        client.write_all(b"no json\n").await.expect("room");
+        assert!(lines.receive().await.is_none());
+    }
+}
