@@ -138,7 +138,7 @@ pub(crate) fn table(engine: EngineKind) -> Table {
 
 pub(crate) fn scope() -> Scope {
     let rule = proposal().trust;
-    Scope::bind(&rule, |name| Some(if name == "SYNAPSOR_TENANT_ID" { "acme" } else { "alice" }.to_owned()))
+    Scope::bind(&rule, |name| Some(if name == "SYNAPSOR_TENANT_ID" { "acme" } else { "support.agent" }.to_owned()))
         .expect("both are set")
 }
 

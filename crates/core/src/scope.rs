@@ -85,9 +85,9 @@ mod tests {
         let bind = |tenant: &str, principal: &str| {
             Scope::bind(&rule, |name| Some(if name == "T" { tenant } else { principal }.to_owned()))
         };
-        let scope = bind("acme ", "alice").expect("both set");
-        assert_eq!((scope.tenant(), scope.principal(), scope.provenance()), ("acme ", "alice", "environment"));
-        assert_eq!(bind("  ", "alice").expect_err("blank").what, "tenant");
+        let scope = bind("acme ", "support.agent").expect("both set");
+        assert_eq!((scope.tenant(), scope.principal(), scope.provenance()), ("acme ", "support.agent", "environment"));
+        assert_eq!(bind("  ", "support.agent").expect_err("blank").what, "tenant");
         assert_eq!(bind("acme", "").expect_err("empty").variable.as_deref(), Some("P"));
     }
 

@@ -194,7 +194,7 @@ fn patch(material: &Material<'_>, rule: &ProposalRule) -> Result<Vec<(Column, Ce
         };
         let cell = normalise::normalise(column, value)
             .map_err(|why| Refusal::new(Code::InvalidArgument, format!("`{name}` {why}")))?;
-        if cell.text().is_some_and(redact::is_secret_value) {
+        if redact::is_secret(&cell) {
             return Err(Refusal::new(Code::PolicyViolation, format!("the value for `{name}` looks like a secret")));
         }
         patch.push((column.clone(), cell));

@@ -14,6 +14,9 @@ pub(crate) struct Stage {
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/support-billing-agent");
 
+/// Limits for a machine that runs every test at once.
+const PATIENT: &str = "\"statement_timeout_ms\": 20000, \"connect_timeout_ms\": 20000, \"lock_timeout_ms\": 20000";
+
 /// The release binary where the whole suite runs, else the one built for this test.
 pub(crate) fn binary() -> PathBuf {
     std::env::var_os("SYNAPSOR_TEST_RELEASE")
