@@ -178,6 +178,9 @@ impl Teller<'_> {
                 .paint(Tone::Strong, "That was all real: a real database, a real MCP server, a real guarded write."),
         );
         self.out.line("Look around:");
+        if let Some(folder) = self.program.parent().filter(|_| !on_path()) {
+            self.out.line(format!("  export PATH=\"{}:$PATH\"", folder.display()));
+        }
         self.out.line(format!("  cd {dir} && . ./env.sh"));
         self.out.line("  synapsor-runner proposals list");
         self.out.line("  synapsor-runner store verify");
@@ -187,6 +190,12 @@ impl Teller<'_> {
             .line("Use your own database: copy synapsor.runner.json, name your table and columns, and check it with");
         self.out.line("  synapsor-runner config validate");
     }
+}
+
+/// Whether a shell finds the program by its name.
+fn on_path() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("synapsor-runner").is_file())
 }
 
 fn id_of(envelope: &Json) -> Result<String, Refusal> {
