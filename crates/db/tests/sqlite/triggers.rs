@@ -68,3 +68,17 @@ async fn a_trigger_may_move_the_version_and_write_elsewhere() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_trigger_may_keep_a_full_text_index() {
+    check(
+        "CREATE VIRTUAL TABLE words USING fts5(fee, content='t', content_rowid='rowid');
+         INSERT INTO words (words) VALUES ('rebuild');
+         CREATE TRIGGER x AFTER UPDATE ON t BEGIN
+           INSERT INTO words (words, rowid, fee) VALUES ('delete', OLD.rowid, OLD.fee);
+           INSERT INTO words (rowid, fee) VALUES (NEW.rowid, NEW.fee);
+         END;",
+        Effect::Committed { new_version: Some("8".to_owned()) },
+    )
+    .await;
+}

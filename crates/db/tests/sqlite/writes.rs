@@ -172,6 +172,21 @@ async fn a_reader_in_the_way_of_commit_undoes_the_write_for_sure() {
 }
 
 #[tokio::test]
+async fn a_file_with_a_write_ahead_log_is_read_while_it_is_written() {
+    let bench = Bench::billing("PRAGMA journal_mode = WAL;").await;
+    let write = bench.write(new_fee(0)).await;
+    let other = bench.db.session().await;
+    other.execute("BEGIN; SELECT * FROM t;").await.unwrap();
+    let effect = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    assert!(matches!(effect, Effect::Committed { .. }));
+    // The other still sees what it saw when it began; our next read sees the change.
+    let fee = "SELECT fee FROM t WHERE id = '1'";
+    assert_eq!(other.query_text(fee).await.unwrap(), [[Some("100".to_owned())]]);
+    let found = bench.read(&["fee"], "acme", "1").await;
+    assert_eq!(found, [[integer(0)]]);
+}
+
+#[tokio::test]
 async fn a_reader_does_not_write() {
     let bench = Bench::billing("").await;
     let write = bench.write(new_fee(0)).await;
