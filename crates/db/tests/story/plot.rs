@@ -277,7 +277,9 @@ pub(crate) async fn a_missing_or_unsafe_receipt_table_is_named(engine: Engine) {
     assert_eq!(bare.receipts_state().await, ReceiptsState::Missing);
     let change_set = bare.propose(waive(&one())).await.unwrap();
     let job = bare.claim(&change_set).await;
-    assert_eq!(bare.apply(&job).await, Settlement::Released(Code::ObjectMissing));
+    // MySQL does not tell a table that is missing from one that the writer may not see.
+    let why = if bare.engine() == EngineKind::Mysql { Code::PermissionDenied } else { Code::ObjectMissing };
+    assert_eq!(bare.apply(&job).await, Settlement::Released(why));
     assert_eq!(bare.one("SELECT fee FROM invoices WHERE id = 'INV-1'").await.as_deref(), Some("5500"));
 }
 
