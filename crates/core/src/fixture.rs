@@ -133,6 +133,7 @@ pub(crate) fn table(engine: EngineKind) -> Table {
         ],
         refused: None,
         cascading: Vec::new(),
+        replaces: false,
     }
 }
 

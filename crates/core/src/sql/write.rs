@@ -120,8 +120,8 @@ pub fn guarded_write(engine: EngineKind, change: &Change, place: &Place, keys: &
 
 fn update(engine: EngineKind, change: &Change, guarded: &Filter) -> Sql {
     let mut out = Writer::new(engine);
-    // A REPLACE conflict clause of the table would delete other rows to make room.
-    out.raw(if engine == EngineKind::Sqlite { "UPDATE OR ABORT " } else { "UPDATE " });
+    // SQLite hands the clause on to every statement of the table's triggers, so it is said only where it is needed.
+    out.raw(if change.table.replaces { "UPDATE OR ABORT " } else { "UPDATE " });
     out.table(&change.table.schema, &change.table.name).raw(" SET ");
     for (index, (column, cell)) in change.patch.iter().enumerate() {
         if index > 0 {

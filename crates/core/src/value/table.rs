@@ -16,6 +16,8 @@ pub struct Table {
     pub refused: Option<RefusedTarget>,
     /// Columns that other tables reference with CASCADE, SET NULL or SET DEFAULT on update.
     pub cascading: Vec<Ident>,
+    /// Whether a constraint of the table itself may delete other rows to make room (`ON CONFLICT REPLACE` of SQLite).
+    pub replaces: bool,
 }
 
 impl Table {

@@ -107,7 +107,7 @@ pub(super) async fn describe(links: &Arc<Links>, ask: &Ask) -> Result<Option<Tab
     }
     let refused = object.refused();
     let cascading = cascading(links, ask, &found).await?;
-    Ok(Some(Table { schema: schema.clone(), name: table.clone(), columns: found, refused, cascading }))
+    Ok(Some(Table { schema: schema.clone(), name: table.clone(), columns: found, refused, cascading, replaces: false }))
 }
 
 fn is_longtext(column: &Column) -> bool {

@@ -30,6 +30,7 @@ pub(super) fn describe(sqlite: &Connection, ask: &Ask) -> Result<Option<Table>> 
             _ => Some(RefusedTarget::Virtual),
         },
         cascading: cascading.iter().filter_map(|name| asked(name).cloned()).collect(),
+        replaces: may_replace(sqlite, &ask.table)?,
     }))
 }
 
@@ -205,6 +206,16 @@ fn cascading(sqlite: &Connection, table: &Ident, columns: &[Declared]) -> Result
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Whether a constraint may have a conflict clause. The word itself shows it: no column's name is worth a mistake here.
+fn may_replace(sqlite: &Connection, table: &Ident) -> Result<bool> {
+    sqlite.query_row(
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE \
+         AND instr(lower(sql), 'conflict') > 0)",
+        params![table.as_str()],
+        |row| row.get(0),
+    )
 }
 
 /// Whether a unique index covers exactly this column, in every row, byte by byte.

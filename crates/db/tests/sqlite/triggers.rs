@@ -82,3 +82,17 @@ async fn a_trigger_may_keep_a_full_text_index() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_trigger_keeps_its_own_way_with_conflicts() {
+    check(
+        "CREATE TABLE seen (id TEXT PRIMARY KEY, fee INTEGER); INSERT INTO seen VALUES ('1', 100), ('first', 1);
+         CREATE TRIGGER x AFTER UPDATE ON t BEGIN
+           INSERT OR REPLACE INTO seen VALUES (NEW.id, NEW.fee);
+           INSERT OR IGNORE INTO seen VALUES ('first', 2);
+           INSERT INTO seen VALUES ('first', 3) ON CONFLICT (id) DO UPDATE SET fee = excluded.fee;
+         END;",
+        Effect::Committed { new_version: Some("8".to_owned()) },
+    )
+    .await;
+}
