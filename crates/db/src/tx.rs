@@ -55,11 +55,12 @@ impl Tx {
         }
     }
 
-    /// Makes deferred constraints and triggers speak before the after-image is read.
+    /// Makes deferred constraints and triggers speak before the after-image is read, in UTC.
     async fn constraints_now(&mut self) -> Result<(), Reject> {
         match self {
             Self::Postgres(tx) => tx.constraints_now().await,
-            Self::Mysql(_) | Self::Sqlite(_) => Ok(()),
+            Self::Mysql(tx) => tx.tell_utc().await,
+            Self::Sqlite(_) => Ok(()),
         }
     }
 

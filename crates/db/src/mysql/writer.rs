@@ -55,6 +55,12 @@ impl MysqlTx {
         self.order(|reply| Order::Execute(sql.into(), reply)).await.unwrap_or_else(|| Err(lost()))
     }
 
+    /// Tells times in UTC from here on. Every trigger of the change has run in the server's own zone by now, and the
+    /// connection is not used again.
+    pub(crate) async fn tell_utc(&mut self) -> Result<(), Reject> {
+        self.execute(&Sql::fixed("SET time_zone = '+00:00'", Vec::new(), 0)).await.map(|_| ())
+    }
+
     /// Runs a query.
     pub(crate) async fn fetch(&mut self, sql: &Sql) -> Result<Vec<Vec<Cell>>, Reject> {
         self.order(|reply| Order::Fetch(sql.into(), reply)).await.unwrap_or_else(|| Err(lost()))
