@@ -7,7 +7,8 @@
 use super::{Bind, Writer};
 use crate::value::{Cell, Column, Kind, Native, moment};
 
-/// The expression that returns the column's exact text; bytes come as upper-case hex.
+/// The expression that returns the column's exact text; bytes come as upper-case hex, floats as doubles: MySQL's own text of
+/// a double drops digits beyond 22 characters.
 pub(super) fn read(out: &mut Writer, column: &Column) {
     let name = &column.name;
     match column.kind {
@@ -15,7 +16,7 @@ pub(super) fn read(out: &mut Writer, column: &Column) {
             out.raw("CAST(").name(name).raw(" + 0 AS CHAR)");
         }
         Kind::Float => {
-            out.raw("CAST(").name(name).raw(" + 0e0 AS CHAR)");
+            out.name(name).raw(" + 0e0");
         }
         Kind::Bytes => {
             out.raw("HEX(").name(name).raw(")");

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use super::{Cell, Column, Kind, Native};
 
 pub use key::key;
+pub use number::mysql_float;
 pub use sqlite::real_text;
 
 /// Why a value does not fit a column. Reads after the column's name: "`fee` must be a whole number".

@@ -82,6 +82,8 @@ impl Described {
         match kind {
             Kind::Integer => Limits { range: integer_range(&self.data_type, unsigned), ..none },
             Kind::Decimal => Limits { precision: self.precision, scale: self.scale, ..none },
+            // FLOAT(m,d) and DOUBLE(m,d) round like decimals; without a scale the precision means nothing.
+            Kind::Float if self.scale.is_some() => Limits { precision: self.precision, scale: self.scale, ..none },
             Kind::Text if matches!(self.data_type.as_str(), "char" | "varchar") => Limits { chars: self.chars, ..none },
             Kind::Text | Kind::Json | Kind::Bytes => Limits { bytes: self.bytes, ..none },
             Kind::Enum => Limits { labels: labels(&self.column_type), ..none },

@@ -92,6 +92,8 @@ impl Server {
             self.statement_limit(link.maria)
         );
         link.conn.query_drop(settings).await?;
+        // MySQL lets a statement that commits by itself, such as CREATE TABLE, out of a read-only transaction.
+        link.conn.query_drop("SET SESSION TRANSACTION READ ONLY").await?;
         link.pins = link.read_pins().await?;
         Ok(())
     }
@@ -207,12 +209,16 @@ impl Link {
     }
 
     async fn read_pins(&mut self) -> mysql_async::Result<Vec<Value>> {
-        let limit = if self.maria { "@@max_statement_time" } else { "@@max_execution_time" };
+        let own = if self.maria {
+            "@@max_statement_time, @@tx_read_only"
+        } else {
+            "@@max_execution_time, @@transaction_read_only"
+        };
         let pins: Option<mysql_async::Row> = self
             .conn
             .query_first(format!(
                 "SELECT @@time_zone, @@sql_mode, @@character_set_client, @@character_set_results, @@collation_connection, \
-                 @@autocommit, @@sql_auto_is_null, @@sql_select_limit, @@lock_wait_timeout, {limit}"
+                 @@autocommit, @@sql_auto_is_null, @@sql_select_limit, @@lock_wait_timeout, {own}"
             ))
             .await?;
         Ok(pins.map(mysql_async::Row::unwrap).unwrap_or_default())

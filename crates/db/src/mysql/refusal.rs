@@ -104,7 +104,7 @@ fn class(code: u16) -> Class {
         // Shutting down, killed, gone for idling, unknown packets after a cut.
         1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1927 | 4031 => Class::Unreachable,
         1264 | 1265 | 1292 | 1366 | 1367 | 1406 | 1411 | 1416 | 1441 | 1525 | 1690 | 1977 => Class::Value,
-        3140 | 3141 | 3143 | 3144 | 3156 | 3157 | 3158 | 3854 => Class::Value,
+        3140 | 3141 | 3143 | 3144 | 3156 | 3157 | 3158 | 3854 | 3988 => Class::Value,
         // A server that demands transport security.
         3159 => Class::Tls,
         _ => Class::Other,

@@ -2,6 +2,7 @@
 
 use mysql_async::{Params, Row, Value};
 use synapsor_core::sql::{Bind, Sql};
+use synapsor_core::value::normalise::mysql_float;
 use synapsor_core::value::{Cell, Kind};
 
 use crate::fault::{Class, Fault};
@@ -33,7 +34,7 @@ fn value(bind: &Bind) -> Value {
     }
 }
 
-/// Rows as cells. Every output is text but for bytes, which come in upper-case hex, and plain numbers.
+/// Rows as cells. Every output is text but for bytes, which come in upper-case hex, plain integers, and doubles.
 pub(super) fn cells(rows: Vec<Row>, outputs: &[Kind]) -> Result<Vec<Vec<Cell>>, Fault> {
     rows.into_iter().map(|row| cells_of(row, outputs)).collect()
 }
@@ -56,7 +57,8 @@ fn cell(value: Value, kind: &Kind) -> Result<Cell, Fault> {
         }
         Value::Int(number) => Some(number.to_string()),
         Value::UInt(number) => Some(number.to_string()),
-        Value::Float(_) | Value::Double(_) | Value::Date(..) | Value::Time(..) => {
+        Value::Double(number) => Some(mysql_float(number)),
+        Value::Float(_) | Value::Date(..) | Value::Time(..) => {
             return Err(Fault::new(Class::Other, "the source database returned a value in a form that is not exact"));
         }
     };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests report by panicking")]
 
 mod catalog;
+mod links;
 mod reads;
 mod stage;
 mod tenants;

@@ -20,9 +20,8 @@ fn engine(url: &str, mode: Option<TlsMode>, ca_file: Option<PathBuf>) -> Result<
 
 /// Whether the link is encrypted.
 async fn secured(engine: &Engine) -> Result<bool, Class> {
-    let sql = "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_CIPHER'";
-    match engine.read(&Sql::fixed(sql, vec![], 1)).await {
-        Ok(rows) => Ok(rows[0][0].text() != Some("")),
+    match engine.read(&Sql::fixed("SHOW SESSION STATUS LIKE 'Ssl_cipher'", vec![], 2)).await {
+        Ok(rows) => Ok(rows[0][1].text() != Some("")),
         Err(fault) => Err(fault.class()),
     }
 }

@@ -128,7 +128,9 @@ fn postgres_float(plain: &str, scientific: &str, large: i32) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
-fn mysql_float(number: f64) -> String {
+/// The text of a MySQL or MariaDB double: the fewest digits that give it back, in the notation their clients print.
+#[must_use]
+pub fn mysql_float(number: f64) -> String {
     let size = number.abs();
     if size == 0.0 || (1e-5..1e15).contains(&size) { number.to_string() } else { format!("{number:e}") }
 }
