@@ -259,7 +259,7 @@ pub(super) fn search(conn: &Connection, query: &Query) -> Result<Vec<Record>, Le
     }
     if let Some(object_type) = &query.object_type {
         let name = in_schema(&mut find, object_type);
-        find.and("s.object_type IN (?, ?, ?, ?, ?, ?)", number_forms(name));
+        find.and("s.object_type IN (?, ?, ?, ?, ?, ?, ?)", number_forms(name));
     }
     if let Some(before) = query.before {
         find.and("s.event_id < ?", [bound(before)]);
@@ -332,7 +332,7 @@ fn in_schema<'a>(find: &mut Conditions, table: &'a str) -> &'a str {
 }
 
 /// A name and what it may be in singular and plural.
-fn number_forms(name: &str) -> [String; 6] {
+pub(super) fn number_forms(name: &str) -> [String; 7] {
     let hisses = |word: &str| ["s", "x", "z", "ch", "sh"].iter().any(|end| word.ends_with(end));
     let stem = |end: &str| name.strip_suffix(end).filter(|stem| !stem.is_empty());
     let given = || name.to_owned();
@@ -340,7 +340,8 @@ fn number_forms(name: &str) -> [String; 6] {
         given(),
         format!("{name}s"),
         if hisses(name) { format!("{name}es") } else { given() },
-        stem("es").filter(|stem| hisses(stem)).or(stem("s")).map_or_else(given, str::to_owned),
+        stem("s").map_or_else(given, str::to_owned),
+        stem("es").filter(|stem| hisses(stem)).map_or_else(given, str::to_owned),
         stem("y").map_or_else(given, |stem| format!("{stem}ies")),
         stem("ies").map_or_else(given, |stem| format!("{stem}y")),
     ]

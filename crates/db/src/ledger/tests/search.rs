@@ -11,6 +11,7 @@ use super::fixture::{
     at, change_set, claimed, decision, evidence, evidence_id, human_action, new, open, proposal_id, proposed,
     read_event, settled, slot,
 };
+use crate::ledger::search::number_forms;
 use crate::ledger::{EventFilter, Kind, Ledger, NewEvent, Query};
 
 async fn append(ledger: &Ledger, seconds: i64, group: Vec<NewEvent>) {
@@ -183,4 +184,17 @@ async fn a_proposal_that_does_not_fold_is_shown_as_damaged() {
     let found = ledger.search(Query::new(Kind::Proposal, at(20))).await.unwrap();
     let states: Vec<_> = found.iter().map(|record| record.state.as_deref().unwrap()).collect();
     assert_eq!(states, ["pending_review", "damaged"]);
+}
+
+#[test]
+fn singular_and_plural_find_each_other() {
+    let pairs = [("invoice", "invoices"), ("category", "categories"), ("address", "addresses"), ("status", "statuses")];
+    for (one, many) in pairs.into_iter().chain([("box", "boxes"), ("branch", "branches"), ("case", "cases")]) {
+        assert!(number_forms(one).iter().any(|form| form == many), "{one}: {:?}", number_forms(one));
+        assert!(number_forms(many).iter().any(|form| form == one), "{many}: {:?}", number_forms(many));
+    }
+    for name in ["s", "es", "y", "ies", "", "é", "ünïs"] {
+        assert_eq!(number_forms(name)[0], name);
+        assert!(number_forms(name).iter().all(|form| name.is_empty() || !form.is_empty()), "{name}");
+    }
 }
