@@ -54,7 +54,13 @@ const PLACES: &[Place] = &[
     },
     Place {
         pattern: r"\.(transact|writer|apply|approve|decide|reject|reconcile)\(|app::(apply|decide|reconcile)\b",
-        within: &["crates/runner/src/mcp", "crates/runner/src/app/call.rs", "crates/runner/src/app/propose.rs"],
+        within: &[
+            "crates/runner/src/mcp",
+            "crates/runner/src/app/call.rs",
+            "crates/runner/src/app/propose.rs",
+            "crates/runner/src/app/records",
+            "crates/runner/src/app/share.rs",
+        ],
         except_files: &[],
         except_lines: NOTHING,
         why: "nothing that a model can reach decides or writes",
