@@ -48,8 +48,11 @@ pub(crate) fn indexable(out: &mut Writer, column: &Column, cell: &Cell) -> bool 
     }
     let name = &column.name;
     match &column.native {
-        Native::Postgres { own, .. } => {
-            out.name(name).raw(" = ").bind(bind_cell(column, cell)).raw("::").catalog_name(own);
+        // Json, points and some others have no `=`; arrays only where their elements have.
+        Native::Postgres { .. } if matches!(column.kind, Kind::Json | Kind::Array(_) | Kind::Other) => return false,
+        Native::Postgres { .. } => {
+            out.name(name).raw(" = ");
+            postgres_value(out, column, cell);
         }
         Native::Mysql { .. } => return mysql::indexable(out, column, cell),
         Native::Sqlite { .. } => {
@@ -66,12 +69,22 @@ pub(crate) fn assigned(out: &mut Writer, column: &Column, cell: &Cell) {
         _ if cell.text().is_none() => {
             out.raw("NULL");
         }
-        (Native::Postgres { own, .. }, _) => {
-            out.bind(bind_cell(column, cell)).raw("::").catalog_name(own);
-        }
+        (Native::Postgres { .. }, _) => postgres_value(out, column, cell),
         (Native::Mysql { .. }, _) => mysql::assigned(out, column, cell),
         _ => {
             out.bind(bind_cell(column, cell));
+        }
+    }
+}
+
+/// A bound value as PostgreSQL's own type of the column. It goes through the type it was read through, whose text does
+/// not depend on the session: money as text has the session's signs and points.
+pub(super) fn postgres_value(out: &mut Writer, column: &Column, cell: &Cell) {
+    out.bind(bind_cell(column, cell));
+    if let Native::Postgres { own, cast, .. } = &column.native {
+        out.raw("::").catalog_name(cast);
+        if own != cast {
+            out.raw("::").catalog_name(own);
         }
     }
 }

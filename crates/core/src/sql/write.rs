@@ -207,11 +207,10 @@ fn moved(out: &mut Writer, version: &Version) {
     out.raw("NOT (");
     column::identical(out, column, expected);
     out.raw(")");
-    let text = expected.text().unwrap_or_default();
     match (&column.native, &column.kind) {
-        (Native::Postgres { own, .. }, Kind::Integer | Kind::Instant | Kind::DateTime | Kind::Decimal) => {
-            out.raw(" AND ").name(&column.name).raw(" > ").bind(Bind::Text(text.to_owned())).raw("::");
-            out.catalog_name(own);
+        (Native::Postgres { .. }, Kind::Integer | Kind::Instant | Kind::DateTime | Kind::Decimal) => {
+            out.raw(" AND ").name(&column.name).raw(" > ");
+            column::postgres_value(out, column, expected);
         }
         (Native::Mysql { .. }, _) => {
             let mut probe = Writer::new(out.engine());
@@ -237,7 +236,9 @@ fn look(engine: EngineKind, change: &Change, guarded: &Filter) -> Sql {
         column::as_flag(&mut out, |out| column::identical(out, &term.column, &term.cell));
     }
     if guarded.guards().is_empty() {
-        out.raw("1").output(Kind::Integer);
+        column::as_flag(&mut out, |out| {
+            out.raw("1 = 1");
+        });
     }
     out.raw(" FROM ").table(&change.table.schema, &change.table.name);
     guarded.without_guards().render(&mut out);
