@@ -1,54 +1,94 @@
-//! Postgres as a source database.
+//! PostgreSQL as a source database.
+//!
+//! Every statement is unnamed, binds text and returns text, so that nothing depends on the driver's idea of a type and
+//! a pooler in transaction mode may stand in between.
 
+mod catalog;
+mod kinds;
+mod pool;
+mod run;
+mod said;
+mod tls;
+mod write;
+
+use std::sync::Arc;
+
+use synapsor_core::contract::EngineKind;
 use synapsor_core::sql::Sql;
-use synapsor_core::sql::receipts::Place;
+use synapsor_core::sql::receipts::{Place, identity};
 use synapsor_core::value::{Cell, Table};
 
-use crate::engine::{Access, Ask, ReceiptsState};
-use crate::fault::Fault;
-use crate::tx::{Commit, Reject};
+use crate::engine::{Access, Ask, ReceiptsState, Role};
+use crate::fault::{Class, Fault};
+use crate::tx::Commit;
+use pool::Pool;
+use run::{Rows, Times};
+pub(crate) use write::PostgresTx;
 
 /// One source under one credential.
-pub struct Postgres {}
-
-/// An open write transaction.
-pub(crate) struct PostgresTx {}
-
-impl Postgres {
-    pub(crate) fn open(_access: Access) -> Result<Self, Fault> {
-        todo!()
-    }
-    pub(crate) async fn read(&self, _sql: &Sql) -> Result<Vec<Vec<Cell>>, Fault> {
-        todo!()
-    }
-    pub(crate) async fn describe(&self, _ask: &Ask) -> Result<Option<Table>, Fault> {
-        todo!()
-    }
-    pub(crate) async fn receipts(&self, _place: &Place) -> Result<ReceiptsState, Fault> {
-        todo!()
-    }
-    pub(crate) async fn migrate(&self, _statements: &[String]) -> Result<(), Fault> {
-        todo!()
-    }
-    pub(crate) async fn begin(&self) -> Result<PostgresTx, Fault> {
-        todo!()
-    }
+pub struct Postgres {
+    pool: Arc<Pool>,
+    times: Times,
+    role: Role,
 }
 
-impl PostgresTx {
-    pub(crate) async fn execute(&mut self, _sql: &Sql) -> Result<u64, Reject> {
-        todo!()
+impl Postgres {
+    pub(crate) fn open(access: Access) -> Result<Self, Fault> {
+        let target = tls::target(&access.url, &access.source.tls, &access.base)?;
+        let times = Times::of(&access.source);
+        Ok(Self { pool: Pool::new(target, &access.source), times, role: access.role })
     }
-    pub(crate) async fn fetch(&mut self, _sql: &Sql) -> Result<Vec<Vec<Cell>>, Reject> {
-        todo!()
+
+    pub(crate) async fn read(&self, sql: &Sql) -> Result<Vec<Vec<Cell>>, Fault> {
+        let [rows] = self.read_all([sql.clone()]).await?;
+        Ok(rows)
     }
-    pub(crate) async fn constraints_now(&mut self) -> Result<(), Reject> {
-        todo!()
+
+    pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
+        let [table, columns, types] = self.read_all(catalog::table(&ask.schema, &ask.table)).await?;
+        catalog::read_table(ask, &table, &columns, &types)
     }
-    pub(crate) async fn rollback(&mut self) -> bool {
-        todo!()
+
+    pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {
+        let [found] = self.read_all([catalog::receipts(place)]).await?;
+        if let Some(state) = catalog::unfit_receipts(&found) {
+            return Ok(state);
+        }
+        let rows = match self.read(&identity(EngineKind::Postgres, place)).await {
+            Ok(rows) => rows,
+            Err(fault) if fault.class() == Class::Missing => return Ok(ReceiptsState::Missing),
+            Err(fault) => return Err(fault),
+        };
+        Ok(match rows.first().and_then(|row| row.first()).and_then(Cell::text) {
+            Some(receipts_id) => ReceiptsState::Ready { receipts_id: receipts_id.to_owned() },
+            None => ReceiptsState::Missing,
+        })
     }
-    pub(crate) async fn commit(self) -> Commit {
-        todo!()
+
+    pub(crate) async fn migrate(&self, statements: &[String]) -> Result<(), Fault> {
+        let mut tx = self.begin().await?;
+        for statement in statements {
+            if let Err(fault) = tx.define(statement).await {
+                tx.rollback().await;
+                return Err(fault);
+            }
+        }
+        match tx.commit().await {
+            Commit::Done => Ok(()),
+            Commit::Undone(_) => Err(Fault::new(Class::Other, "the server undid the migration")),
+            Commit::Unknown(reason) => Err(Fault::new(Class::Unreachable, reason)),
+        }
+    }
+
+    pub(crate) async fn begin(&self) -> Result<PostgresTx, Fault> {
+        if self.role != Role::Writer {
+            return Err(Fault::new(Class::Permission, "the reading credential opens no write transaction"));
+        }
+        PostgresTx::begin(self.pool.lease().await?, self.times).await
+    }
+
+    async fn read_all<const N: usize>(&self, statements: [Sql; N]) -> Result<[Rows; N], Fault> {
+        let rows = run::read(&self.pool, self.times, statements.into()).await?;
+        rows.try_into().map_err(|_| Fault::new(Class::Other, "a read returned another number of results"))
     }
 }

@@ -99,7 +99,8 @@ pub(crate) async fn guarded_write(
         Err(reject) => return undone(tx, reject, "receipt table").await,
     }
     match tx.execute(&write.insert_receipt).await {
-        Ok(_) => {}
+        Ok(1) => {}
+        Ok(_) => return undone(tx, other("the receipt was not stored"), "receipt").await,
         Err(Reject::Duplicate) => return duplicate(tx, write).await,
         Err(reject) => return undone(tx, reject, "receipt").await,
     }
@@ -157,11 +158,16 @@ pub(crate) async fn fence(mut tx: Tx, fence: &Fence, receipts_id: &str) -> Resul
         Err(Reject::Duplicate) => return Ok(Fenced::Unsure { reason: "the receipt table's identity did not read" }),
     }
     match tx.execute(&fence.insert).await {
-        Ok(_) => Ok(match tx.commit().await {
+        Ok(1) => Ok(match tx.commit().await {
             Commit::Done => Fenced::Won,
             Commit::Undone(_) => Fenced::Unsure { reason: "the fence was undone" },
             Commit::Unknown(reason) => Fenced::Unsure { reason },
         }),
+        // A trigger or rule that swallows the row would make the fence a fence in name only.
+        Ok(_) => {
+            tx.rollback().await;
+            Ok(Fenced::Unsure { reason: "the fence was not stored" })
+        }
         Err(Reject::Duplicate) => {
             if !tx.rollback().await {
                 return Ok(Fenced::Unsure { reason: "the link broke while looking" });

@@ -1,0 +1,174 @@
+//! Statements on one connection: text in, text out, always unnamed, so that a pooler in between may be in transaction mode.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use futures_util::future::{join, join_all};
+use synapsor_core::contract::Source;
+use synapsor_core::sql::{Bind, Sql};
+use synapsor_core::value::Cell;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row};
+
+use super::pool::{Conn, Lease, Pool};
+use super::said;
+use crate::fault::{Class, Fault};
+
+/// How much longer than the server's own limit the client waits before it gives the link up.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// The rows of one statement.
+pub(super) type Rows = Vec<Vec<Cell>>;
+
+/// Settings under which a value's text is its identity; the session's own zone and formats are put aside until the
+/// transaction ends.
+pub(super) const PINS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
+     SET LOCAL IntervalStyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; \
+     SET LOCAL array_nulls = on";
+
+/// The limits of one source, in the server's words and ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    statement: Duration,
+    lock: Duration,
+}
+
+impl Times {
+    pub(super) fn of(source: &Source) -> Self {
+        Self { statement: source.statement_timeout, lock: source.lock_timeout }
+    }
+
+    /// How long the client waits for one reply.
+    pub(super) fn patience(self) -> Duration {
+        self.statement.saturating_add(GRACE)
+    }
+
+    /// The server's settings and their values in milliseconds. An open transaction that hears nothing for as long as a
+    /// statement and a lock may take is ended by the server, so that a stopped client blocks nobody for long.
+    pub(super) fn settings(self) -> [(&'static str, u128); 3] {
+        // Zero would mean no limit.
+        let millis = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
+        [
+            ("statement_timeout", millis(self.statement)),
+            ("lock_timeout", millis(self.lock)),
+            ("idle_in_transaction_session_timeout", millis(self.statement.saturating_add(self.lock))),
+        ]
+    }
+
+    /// Opens a reading transaction in one message.
+    fn begin_read(self) -> String {
+        let mut text = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {PINS}");
+        for (setting, millis) in self.settings() {
+            let _ = write!(text, "; SET LOCAL {setting} = {millis}");
+        }
+        text
+    }
+}
+
+/// Runs reading statements in one read-only transaction and one flush. Dropping the future cancels them on the server.
+pub(super) async fn read(pool: &Arc<Pool>, times: Times, statements: Vec<Sql>) -> Result<Vec<Rows>, Fault> {
+    let lease = pool.lease().await?;
+    let (held, dropped) = oneshot::channel();
+    let task = tokio::spawn(read_on(lease, times, statements, dropped));
+    let done = task.await;
+    drop(held);
+    done.map_err(|error| Fault::new(Class::Other, "a read ended early").because(error))?
+}
+
+/// Owns the connection for as long as anything is under way on it, whatever becomes of the asker.
+async fn read_on(
+    mut lease: Lease,
+    times: Times,
+    statements: Vec<Sql>,
+    dropped: oneshot::Receiver<()>,
+) -> Result<Vec<Rows>, Fault> {
+    let (clean, rows) = until_dropped(lease.conn(), times, &statements, dropped).await;
+    lease.set_clean(clean);
+    rows
+}
+
+async fn until_dropped(
+    conn: &Conn,
+    times: Times,
+    statements: &[Sql],
+    dropped: oneshot::Receiver<()>,
+) -> (bool, Result<Vec<Rows>, Fault>) {
+    let mut work = pin!(read_transaction(conn, times, statements));
+    tokio::select! {
+        done = &mut work => done,
+        _ = dropped => {
+            // The cancellation is for whatever runs there, so it must be over before the next user comes.
+            let (taken, drained) = join(conn.cancel(GRACE), timeout(GRACE, &mut work)).await;
+            let clean = taken && matches!(drained, Ok((true, _)));
+            (clean, Err(Fault::new(Class::Other, "the reader went away")))
+        }
+        () = sleep(times.patience()) => (false, Err(Fault::new(Class::Timeout, "the server did not answer in time"))),
+    }
+}
+
+/// Whether the connection is clean again, and the rows.
+pub(super) async fn read_transaction(
+    conn: &Conn,
+    times: Times,
+    statements: &[Sql],
+) -> (bool, Result<Vec<Rows>, Fault>) {
+    let begin = times.begin_read();
+    // Each of these sends its message when first polled, and joined futures are polled in order: one flush.
+    let queries = join_all(statements.iter().map(|sql| fetch(conn, sql)));
+    let (begun, (fetched, committed)) =
+        join(conn.client.batch_execute(&begin), join(queries, conn.client.batch_execute("COMMIT"))).await;
+    let clean = begun.is_ok() && committed.is_ok();
+    let rows = begun.and_then(|()| fetched.into_iter().collect::<Result<Vec<Rows>, Error>>());
+    (clean, rows.map_err(said::fault))
+}
+
+/// Runs a statement and reads its rows.
+pub(super) async fn fetch(conn: &Conn, sql: &Sql) -> Result<Rows, Error> {
+    let rows = conn.client.query_typed_raw(sql.text(), params(sql)).await?;
+    let mut rows = pin!(rows);
+    let mut cells = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        cells.push(cells_of(&row, sql)?);
+    }
+    Ok(cells)
+}
+
+/// Runs a statement and counts the rows it touched.
+pub(super) async fn execute(conn: &Conn, sql: &Sql) -> Result<u64, Error> {
+    let rows = conn.client.query_typed_raw(sql.text(), params(sql)).await?;
+    let mut rows = pin!(rows);
+    while rows.try_next().await?.is_some() {}
+    Ok(rows.rows_affected().unwrap_or(0))
+}
+
+fn params(sql: &Sql) -> Vec<(Option<Cow<'_, str>>, Type)> {
+    let text = |bind| match bind {
+        &Bind::Null => None,
+        Bind::Text(text) => Some(Cow::Borrowed(text.as_str())),
+        Bind::Int(number) => Some(Cow::Owned(number.to_string())),
+        Bind::Uint(number) => Some(Cow::Owned(number.to_string())),
+        Bind::Real(number) => Some(Cow::Owned(number.to_string())),
+        Bind::Bytes(bytes) => {
+            let mut text = "\\x".to_owned();
+            for byte in bytes {
+                let _ = write!(text, "{byte:02x}");
+            }
+            Some(Cow::Owned(text))
+        }
+    };
+    sql.binds().iter().map(|bind| (text(bind), Type::TEXT)).collect()
+}
+
+fn cells_of(row: &Row, sql: &Sql) -> Result<Vec<Cell>, Error> {
+    let cell = |(index, kind): (usize, &synapsor_core::value::Kind)| {
+        let text: Option<&str> = row.try_get(index)?;
+        Ok(Cell::new(kind.clone(), text.map(str::to_owned)))
+    };
+    sql.outputs().iter().enumerate().map(cell).collect()
+}
