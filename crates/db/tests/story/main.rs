@@ -6,6 +6,7 @@ mod plot;
 /// Tells every plot on an engine.
 macro_rules! on_every_engine {
     ($($plot:ident),+ $(,)?) => {
+        on_every_engine!(@ postgres Postgres $($plot)+);
         on_every_engine!(@ mysql Mysql $($plot)+);
         on_every_engine!(@ sqlite Sqlite $($plot)+);
     };

@@ -1,0 +1,14 @@
+//! The PostgreSQL engine against a real server.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test's way to report is a panic")]
+
+mod forger;
+mod site;
+
+mod catalog;
+mod commits;
+mod faults;
+mod limits;
+mod story;
+mod tenants;
+mod triggers;
+mod values;
