@@ -22,7 +22,7 @@ pub struct Page {
     #[arg(long, value_name = "TIME", value_parser = end)]
     pub to: Option<Timestamp>,
     /// At most so many, the newest; never more than 200.
-    #[arg(long, value_name = "N", default_value = "20", value_parser = limit)]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = limit, allow_negative_numbers = true)]
     pub limit: usize,
 }
 

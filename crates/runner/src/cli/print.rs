@@ -80,8 +80,9 @@ impl Out {
     /// Why a command stopped: what happened, why, and what to do next.
     pub fn refusal(&self, refusal: &Refusal) {
         let label = self.paint(Tone::Bad, &format!("error[{}]", refusal.code().text()));
-        let _ = writeln!(std::io::stderr(), "{label}: {}", refusal.message());
-        let _ = writeln!(std::io::stderr(), "help: {}", refusal.fix());
+        let lines = |text: &str| text.lines().map(clean).collect::<Vec<_>>().join("\n");
+        let _ = writeln!(std::io::stderr(), "{label}: {}", lines(refusal.message()));
+        let _ = writeln!(std::io::stderr(), "help: {}", lines(refusal.fix()));
     }
 
     /// A word in colour, where there is colour.

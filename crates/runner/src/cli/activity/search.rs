@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     replay: Option<String>,
     /// Only what belongs to this receipt.
-    #[arg(long, value_name = "ID", value_parser = parse_id)]
+    #[arg(long, value_name = "ID", value_parser = parse_id, allow_negative_numbers = true)]
     receipt: Option<u64>,
     /// Only reads of this shape and tenant, by their digest.
     #[arg(long, value_name = "DIGEST")]

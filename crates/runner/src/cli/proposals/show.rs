@@ -8,7 +8,7 @@ use synapsor_core::proposal::{Proposal, Stage};
 use crate::app::{load, records};
 use crate::cli::Ended;
 use crate::cli::open::{IfMissing, Store};
-use crate::cli::print::{Out, Tone, plain};
+use crate::cli::print::{Out, Tone, clean, plain};
 
 /// Show one proposal: what would change, who asked, on what evidence.
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,8 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
         details(out, &proposal, now);
         out.line("Events:");
         for stored in ledger.load(id.as_str()).await? {
-            out.line(format!("  {}  {}  by {}", stored.at, stored.event.kind(), stored.event.actor()));
+            let actor = clean(stored.event.actor());
+            out.line(format!("  {}  {}  by {actor}", stored.at, stored.event.kind()));
         }
     } else {
         summary(out, &proposal, now);
@@ -62,15 +63,9 @@ pub(super) fn summary(out: &Out, proposal: &Proposal, now: Timestamp) {
     let state = proposal.state(now);
     out.line(format!("{} {}", out.paint(Tone::Strong, "Proposal"), change_set.proposal_id));
     out.line(format!("Status: {}", out.paint(tone(state), words(state))));
-    out.line(format!(
-        "Agent requested: {} as {} of {}",
-        change_set.action, change_set.principal.id, change_set.scope.tenant_id
-    ));
-    out.line(format!(
-        "Business object: {} {}",
-        change_set.scope.business_object,
-        plain(&change_set.scope.object_id.clone().into())
-    ));
+    let requested = format!("{} as {} of {}", change_set.action, change_set.principal.id, change_set.scope.tenant_id);
+    out.line(format!("Agent requested: {}", clean(&requested)));
+    out.line(format!("Business object: {} {}", change_set.scope.business_object, clean(&change_set.scope.object_id)));
     out.line("Proposed change:");
     for (column, change) in change_set.diff() {
         let part = |key: &str| change.get(key).map(plain).unwrap_or_default();
@@ -82,12 +77,13 @@ pub(super) fn summary(out: &Out, proposal: &Proposal, now: Timestamp) {
         _ => "no",
     };
     out.line(format!("Source DB changed: {changed}"));
-    out.line(format!("Approval: {}", approval(proposal, state)));
+    out.line(format!("Approval: {}", clean(&approval(proposal, state))));
     out.line(format!("Evidence: {}", change_set.evidence.bundle_id));
     if let Stage::Settled { receipt } = proposal.stage()
         && let Some(reason) = &receipt.reason
     {
-        out.line(format!("Result: {} ({})", reason, receipt.safe_error_code.clone().unwrap_or_default()));
+        let code = receipt.safe_error_code.clone().unwrap_or_default();
+        out.line(format!("Result: {} ({code})", clean(reason)));
     }
     out.line(format!("Next: {}", next(proposal, state)));
     out.line(format!("More detail: synapsor-runner proposals show {} --details", change_set.proposal_id));
@@ -99,7 +95,7 @@ fn details(out: &Out, proposal: &Proposal, now: Timestamp) {
     out.line(format!("Proposal details: {}", change_set.proposal_id));
     out.line("Review details:");
     let source = &change_set.source;
-    let line = |label: &str, value: String| out.line(format!("  {label}: {value}"));
+    let line = |label: &str, value: String| out.line(format!("  {label}: {}", clean(&value)));
     line("principal", format!("{} ({})", change_set.principal.id, change_set.principal.source));
     line("tenant", change_set.scope.tenant_id.clone());
     let object = plain(&change_set.scope.object_id.clone().into());
