@@ -24,7 +24,7 @@ pub(crate) use write::SqliteTx;
 /// One source under one credential.
 pub struct Sqlite {
     path: PathBuf,
-    source: Source,
+    source: Box<Source>,
     role: Role,
     readers: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
@@ -40,7 +40,7 @@ impl Sqlite {
             readers: Arc::new(Semaphore::new(readers.min(Semaphore::MAX_PERMITS))),
             idle: Arc::default(),
             writer: Arc::new(Semaphore::new(1)),
-            source: access.source,
+            source: Box::new(access.source),
             role: access.role,
         })
     }

@@ -263,7 +263,7 @@ pub(crate) fn code(receipt: &ExecutionReceipt) -> Option<&str> {
 }
 
 pub(crate) fn refused(result: Result<ChangeSet, Refusal>) -> (Code, String) {
-    let refusal = result.expect_err("it must be refused");
+    let refusal = result.unwrap_err();
     (refusal.code(), refusal.message().to_owned())
 }
 
