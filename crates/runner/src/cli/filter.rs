@@ -98,11 +98,15 @@ pub async fn find(ledger: &Ledger, mut query: Query, out: &Out) -> Result<Vec<Re
     let mut found = ledger.search(query).await?;
     if found.len() > limit {
         found.truncate(limit);
-        out.note(&format!(
-            "note: only the newest {limit} are shown; `--limit` shows up to {MOST}, `--to` goes back in time"
-        ));
+        note_more(limit, out);
     }
     Ok(found)
+}
+
+/// Says on stderr that there is more than what is shown.
+pub fn note_more(limit: usize, out: &Out) {
+    let how = format!("`--limit` shows up to {MOST}, `--to` goes back in time");
+    out.note(&format!("note: only the newest {limit} are shown; {how}"));
 }
 
 /// A proposal's states, for filters.

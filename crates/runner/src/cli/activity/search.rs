@@ -7,7 +7,7 @@ use synapsor_db::ledger::{Kind, Ledger, Query, Record};
 
 use crate::app::{Stop, load, lookup, records};
 use crate::cli::Ended;
-use crate::cli::filter::{MOST, Page, STATES, Which};
+use crate::cli::filter::{MOST, Page, STATES, Which, note_more};
 use crate::cli::open::{IfMissing, Store};
 use crate::cli::print::{Out, clean};
 use crate::cli::receipts::{display_id, parse_id};
@@ -48,7 +48,11 @@ pub struct Args {
 
 pub(super) async fn run(args: Args, out: &Out) -> Ended {
     let (ledger, _) = args.store.open(IfMissing::Stop)?;
-    let found = search(&ledger, &args).await?;
+    let mut found = search(&ledger, &args).await?;
+    if found.len() > args.page.limit {
+        found.truncate(args.page.limit);
+        note_more(args.page.limit, out);
+    }
     if args.json {
         out.json(&json!({ "interactions": found.iter().map(document).collect::<Vec<_>>() }));
     } else if found.is_empty() {
@@ -70,9 +74,12 @@ struct Interaction {
     receipts: Vec<u64>,
 }
 
+/// The newest that fit, one more than the limit if there are more.
 async fn search(ledger: &Ledger, args: &Args) -> Result<Vec<Interaction>, Stop> {
     let Some(about) = About::resolve(ledger, args).await? else { return Ok(Vec::new()) };
+    let limit = args.page.limit.saturating_add(1);
     let base = Query {
+        limit,
         proposal: about.proposal.clone(),
         query_fingerprint: args.query_fingerprint.clone(),
         state: args.state.clone(),
@@ -100,7 +107,7 @@ async fn search(ledger: &Ledger, args: &Args) -> Result<Vec<Interaction>, Stop> 
         }));
     }
     found.sort_by_key(|interaction| std::cmp::Reverse(interaction.record.stored.event_id));
-    found.truncate(args.page.limit);
+    found.truncate(limit);
     Ok(found)
 }
 
