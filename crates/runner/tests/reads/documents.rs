@@ -121,6 +121,8 @@ fn activity_tells_each_record_once() {
     assert_eq!(kinds(" --receipt 16"), [stale]);
     assert_eq!(kinds(" --receipt rct_000009"), [applied]);
     assert_eq!(kinds(" --capability billing.inspect_invoice"), reads);
+    assert!(world.run("activity search --limit 2").stderr.contains("only the newest 2"));
+    assert_eq!(world.run("activity search --limit 5").stderr, "");
     let read = world.json("evidence list --capability billing.inspect_invoice --limit 1");
     let read = read["evidence"][0]["evidence_bundle_id"].as_str().unwrap();
     assert_eq!(kinds(&format!(" --evidence {read}")), [reads[0]]);

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use super::world::World;
+use super::world::{STORE, World};
 
 fn follow(world: &World, args: &[&str]) -> (Child, std::io::Lines<BufReader<ChildStdout>>) {
     let mut command = world.env.command(["events", "tail", "--follow", "--interval-ms", "250"].iter().chain(args));
@@ -67,4 +67,14 @@ fn it_ends_with_its_reader_and_with_its_time() {
     let (child, lines) = follow(&world, &["--to", "2020-01-01"]);
     assert_eq!(status(child), Some(0));
     assert_eq!(lines.count(), 0);
+}
+
+#[test]
+fn it_says_when_the_ledger_is_taken_away() {
+    let world = World::new();
+    let (child, mut lines) = follow(&world, &["--limit", "1"]);
+    assert_eq!(event_id(lines.next()), 16);
+    std::fs::remove_file(world.env.path(STORE)).unwrap();
+    assert_eq!(status(child), Some(5));
+    assert!(lines.next().is_none());
 }

@@ -94,3 +94,39 @@ fn a_record_that_is_not_there_is_named() {
     }
     assert!(!world.env.path("x.json").exists());
 }
+
+#[test]
+fn a_ledger_that_cannot_be_read_is_told_from_one_that_is_not_there() {
+    let world = World::new();
+    for name in ["newer.db", "holed.db"] {
+        world.text(&format!("store backup --output {name}"), 0);
+    }
+    world.sql("newer.db", "PRAGMA user_version = 99;");
+    world
+        .sql("first.db", "CREATE TABLE proposal_store_schema (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL);");
+    world.sql("business.db", "CREATE TABLE orders (id INTEGER PRIMARY KEY);");
+    let mut bytes = std::fs::read(world.env.path("holed.db")).unwrap();
+    bytes[4096..].fill(0x5a);
+    world.env.write("holed.db", bytes);
+    for (store, code) in [
+        ("newer.db", "STORE_NEWER"),
+        ("holed.db", "STORE_CORRUPT"),
+        ("first.db", "STORE_MISSING"),
+        ("business.db", "STORE_UNREADABLE"),
+    ] {
+        let before = std::fs::read(world.env.path(store)).unwrap();
+        for command in ["proposals list", "replay latest", "activity search", "store stats", "store verify"] {
+            let output = world.env.run(with_store(command, store));
+            assert_eq!(output.status, 1, "{command} {store}\n{}{}", output.stdout, output.stderr);
+            assert!(output.stderr.contains(code), "{command} {store}\n{}", output.stderr);
+        }
+        // A ledger that is opened is switched to its log; what is not ours, or newer, is left as it is.
+        let unchanged = std::fs::read(world.env.path(store)).unwrap() == before;
+        assert!(unchanged || store == "holed.db", "{store} was changed");
+    }
+    // What is no ledger is not removed; a ledger is, however damaged.
+    for (store, status) in [("first.db", 1), ("business.db", 1), ("newer.db", 0), ("holed.db", 0)] {
+        let output = world.run(&format!("store reset --yes --store {store}"));
+        assert_eq!((output.status, world.env.path(store).exists()), (status, status == 1), "{}", output.stderr);
+    }
+}
