@@ -45,10 +45,8 @@ pub(crate) async fn stage(engine: Engine, schema: &str, seed: &str, config: &str
     db.execute(schema).await;
     db.execute(seed).await;
     let mut env = TestEnv::new(binary());
-    env.write(
-        "synapsor.runner.json",
-        config.replace("\"schema\": \"app\"", &format!("\"schema\": \"{}\"", db.schema())),
-    );
+    let config = config.replace("\"schema\": \"app\"", &format!("\"schema\": \"{}\"", db.schema()));
+    env.write("synapsor.runner.json", config.replace("\"statement_timeout_ms\": 3000", PATIENT));
     env.set("SYNAPSOR_TENANT_ID", "acme").set("SYNAPSOR_PRINCIPAL", "support.agent");
     env.set("BILLING_READ_URL", db.reader_url()).set("BILLING_WRITE_URL", db.writer_url());
     let stage = Stage { env, db };

@@ -26,7 +26,7 @@ pub(super) enum Pace {
 impl Pace {
     pub(super) fn chosen(quick: bool) -> Self {
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        if quick || !terminal || std::env::var_os("CI").is_some() { Self::Running } else { Self::Waiting }
+        if quick || !terminal || crate::secrets::plain("CI").is_some() { Self::Running } else { Self::Waiting }
     }
 }
 
@@ -194,7 +194,7 @@ impl Teller<'_> {
 
 /// Whether a shell finds the program by its name.
 fn on_path() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = crate::secrets::plain("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join("synapsor-runner").is_file())
 }
 
