@@ -1,4 +1,5 @@
 //! The statements on a PostgreSQL table, as a reviewer should see them.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use synapsor_core::contract::{EngineKind, Target, TenantRule};
 use synapsor_core::id::Ident;

@@ -1,11 +1,5 @@
 //! The whole loop through the real binary: look, propose, decide, apply, replay.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "in a test a panic is the report")]
 
 mod apply;
 mod bad_input;
