@@ -38,7 +38,6 @@ pub enum Role {
 }
 
 /// One source database under one credential, with its pool. Opening it connects to nothing.
-#[expect(clippy::large_enum_variant, reason = "there are two for each source, made once and shared")]
 pub enum Engine {
     /// PostgreSQL.
     Postgres(Postgres),
