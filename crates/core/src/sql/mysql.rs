@@ -3,6 +3,9 @@
 //! Nothing here depends on the session's zone, `sql_mode` or collation: TIMESTAMPs go by their epoch, numbers by `+ 0`
 //! (which drops ZEROFILL and the two-digit rule of YEAR), floats by their exact double, bytes in hex, the rest by the
 //! bytes of its UTF-8 text. `CAST(… AS DOUBLE)` is avoided: MySQL before 8.0.17 has none.
+//!
+//! Setting a TIMESTAMP does depend on the zone, for one hour a year: both engines turn the number into local time on the
+//! way in, and where clocks go back they take it for the earlier of two. The after-image then refuses the write.
 
 use super::{Bind, Writer};
 use crate::value::{Cell, Column, Kind, Native, moment};

@@ -111,7 +111,7 @@ impl Server {
         );
         link.conn.query_drop(settings).await?;
         let isolation = if link.replicates_statements { "REPEATABLE READ" } else { "READ COMMITTED" };
-        link.conn.query_drop(format!("SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")).await
+        link.conn.query_drop(format!("SET SESSION TRANSACTION ISOLATION LEVEL {isolation}, READ WRITE")).await
     }
 
     /// MariaDB's limit covers every statement, MySQL's only reads; there the lock waits and this side's limit do the rest.

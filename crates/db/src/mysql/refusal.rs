@@ -99,8 +99,9 @@ fn class(code: u16) -> Class {
         1049 | 1054 | 1109 | 1146 => Class::Missing,
         // A lock wait, an interrupted statement, a statement over its time.
         1205 | 1317 | 1969 | 3024 => Class::Timeout,
-        // Too many connections, resources used up, a deadlock, a row changed since the snapshot, a read-only server.
-        1020 | 1040 | 1041 | 1203 | 1213 | 1226 | 1290 | 1637 | 1836 => Class::Busy,
+        // Too many connections, resources used up, a deadlock, a row changed since the snapshot, a read-only server, a table
+        // changed since a statement on it was prepared.
+        1020 | 1040 | 1041 | 1203 | 1213 | 1226 | 1290 | 1615 | 1637 | 1836 => Class::Busy,
         // Shutting down, killed, gone for idling, unknown packets after a cut.
         1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1927 | 4031 => Class::Unreachable,
         1264 | 1265 | 1292 | 1366 | 1367 | 1406 | 1411 | 1416 | 1441 | 1525 | 1690 | 1977 => Class::Value,

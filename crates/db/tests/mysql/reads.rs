@@ -190,3 +190,19 @@ async fn a_session_that_was_changed_is_not_used_again() {
         assert_eq!(rows[0][0].text(), Some("+00:00"));
     }
 }
+
+#[tokio::test]
+async fn a_table_may_change_its_shape_between_reads() {
+    let stage =
+        Stage::with("CREATE TABLE t (a int NOT NULL, b varchar(9) NOT NULL); INSERT INTO t VALUES (1, 'x')").await;
+    let sql = Sql::fixed("SELECT a, b FROM t WHERE b = ?", vec![Bind::Text("x".to_owned())], 2);
+    let read = async || {
+        stage.reader.read(&sql).await.unwrap()[0].iter().map(|cell| cell.text().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let expect = [Some("1".to_owned()), Some("x".to_owned())];
+    assert_eq!(read().await, expect);
+    for change in ["ADD c int FIRST", "MODIFY a varchar(20)", "MODIFY b text", "DROP c"] {
+        stage.db.execute(&format!("ALTER TABLE t {change}")).await;
+        assert_eq!(read().await, expect, "{change}");
+    }
+}

@@ -87,6 +87,14 @@ async fn a_server_without_transport_security() {
     check(Some(TlsMode::VerifyFull), Err(Class::Tls)).await;
 }
 
+#[tokio::test]
+async fn a_socket_of_this_machine() {
+    let db = database::mysql().await;
+    let socket = db.query_text("SELECT @@socket").await[0][0].clone().unwrap().replace('/', "%2F");
+    let url = format!("{}?socket={socket}", db.admin_url().replace(db.address().unwrap(), "localhost:1"));
+    assert_eq!(secured(&engine(&url, None, None).unwrap()).await, Ok(false));
+}
+
 /// Passes connections on, with transport security taken out of the server's greeting.
 async fn plain_only(server: String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,5 +134,6 @@ fn urls_that_cannot_be_used() {
     check("mysql://app:hunter2@db.example/app?sslmode=require", Some(TlsMode::Require));
     check("mysql://app:hunter2@db.example/app?sslmode=require&ssl-mode=require", None);
     check("mysql://app:hunter2@db.example/app?sslmode=sometimes", None);
+    check("mysql://app:hunter2@db.example/app?socket=%2Ftmp%2", None);
     check("mysql://app:hunter2@db.example/app?allowLoadLocalInfile=hunter2", None);
 }
