@@ -7,8 +7,12 @@
 //! Setting a TIMESTAMP does depend on the zone, for one hour a year: both engines turn the number into local time on the
 //! way in, and where clocks go back they take it for the earlier of two. The after-image then refuses the write.
 
+mod migration;
+
 use super::{Bind, Writer};
 use crate::value::{Cell, Column, Kind, Native, moment};
+
+pub(super) use migration::migration;
 
 /// The expression that returns the column's exact text; bytes come as upper-case hex, floats as doubles: MySQL's own text of
 /// a double drops digits beyond 22 characters.

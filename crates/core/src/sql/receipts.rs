@@ -1,6 +1,6 @@
 //! The receipt table in the source database: what it is, and every statement on it.
 
-use super::{Bind, Sql, Writer};
+use super::{Bind, Sql, Writer, mysql};
 use crate::contract::EngineKind;
 use crate::id::Ident;
 use crate::value::Kind;
@@ -147,21 +147,7 @@ pub fn migration(engine: EngineKind, place: &Place, receipts_id: &str) -> Vec<St
             ),
             format!("INSERT INTO {id_table} (receipts_id) VALUES ('{receipts_id}') ON CONFLICT DO NOTHING;"),
         ],
-        EngineKind::Mysql => vec![
-            format!(
-                "CREATE TABLE IF NOT EXISTS {table} (\n  idempotency_key varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY,\n  \
-                 job_id varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE,\n  proposal_id varchar(512) NOT \
-                 NULL,\n  proposal_hash varchar(128),\n  ledger_id varchar(64),\n  ledger_head varchar(255),\n  server_id \
-                 varchar(128),\n  status varchar(64) NOT NULL CHECK (status IN ('applied', 'canceled')),\n  new_version \
-                 varchar(255),\n  result_hash varchar(128),\n  created_at timestamp NOT NULL DEFAULT \
-                 CURRENT_TIMESTAMP,\n  completed_at timestamp NULL\n) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;"
-            ),
-            format!(
-                "CREATE TABLE IF NOT EXISTS {id_table} (\n  only_row tinyint PRIMARY KEY DEFAULT 1 CHECK (only_row = 1),\n  \
-                 receipts_id varchar(64) NOT NULL\n) ENGINE=InnoDB;"
-            ),
-            format!("INSERT IGNORE INTO {id_table} (only_row, receipts_id) VALUES (1, '{receipts_id}');"),
-        ],
+        EngineKind::Mysql => mysql::migration(place, &[table, id_table], receipts_id),
         EngineKind::Sqlite => vec![
             format!(
                 "CREATE TABLE IF NOT EXISTS {table} (\n  idempotency_key TEXT NOT NULL PRIMARY KEY,\n  job_id TEXT NOT NULL UNIQUE,\n  \

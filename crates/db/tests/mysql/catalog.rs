@@ -200,3 +200,23 @@ async fn a_receipt_table_must_be_sound() {
         .await;
     assert_eq!(state(&stage.writer, "receipts").await, ReceiptsState::Unsafe { why: "it is a view".to_owned() });
 }
+
+#[tokio::test]
+async fn a_receipt_table_of_the_reference_program_is_completed() {
+    let stage = Stage::with(
+        "CREATE TABLE old (idempotency_key varchar(255) PRIMARY KEY, job_id varchar(191) NOT NULL, \
+         proposal_id varchar(512) NOT NULL, status varchar(64) NOT NULL, result_hash varchar(128), \
+         created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, completed_at timestamp NULL); \
+         INSERT INTO old (idempotency_key, job_id, proposal_id, status) VALUES ('k', 'j', 'p', 'in_progress')",
+    )
+    .await;
+    let place = Place { schema: ident(stage.db.schema()), table: ident("old") };
+    for _ in 0..2 {
+        stage.writer.migrate(&migration(EngineKind::Mysql, &place, RECEIPTS_ID)).await.unwrap();
+        let ready = ReceiptsState::Ready { receipts_id: RECEIPTS_ID.to_owned() };
+        assert_eq!(stage.writer.receipts(&place).await.unwrap(), ready);
+    }
+    let keys = "SELECT DISTINCT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '{schema}' AND TABLE_NAME = 'old'";
+    assert_eq!(stage.db.query_text(keys).await.len(), 2);
+    assert_eq!(stage.db.query_text("SELECT status FROM old").await[0][0].as_deref(), Some("in_progress"));
+}
