@@ -4,7 +4,7 @@
 use synapsor_core::contract::{EngineKind, Target, TenantRule};
 use synapsor_core::id::Ident;
 use synapsor_core::scope::Scope;
-use synapsor_core::sql::receipts::{Place, ReceiptKeys, fence};
+use synapsor_core::sql::receipts::{Place, ReceiptKeys, fence, migration};
 use synapsor_core::sql::write::{Change, Version, VersionMove, guarded_write};
 use synapsor_core::sql::{Filter, Sql, read};
 use synapsor_core::value::{Cell, Column, Kind, Limits, Native, Table};
@@ -124,4 +124,10 @@ fn values_are_bound_never_written() {
             assert!(!statement.contains(value), "{value} in {statement}");
         }
     }
+}
+
+#[test]
+fn a_migration() {
+    let place = Place { schema: ident("app"), table: ident("synapsor_writeback_receipts") };
+    insta::assert_snapshot!(migration(EngineKind::Postgres, &place, "0123456789abcdef0123").join("\n"));
 }

@@ -142,6 +142,13 @@ pub fn migration(engine: EngineKind, place: &Place, receipts_id: &str) -> Vec<St
                  NOT NULL CHECK (status IN ('applied', 'canceled')),\n  new_version text,\n  result_hash text,\n  created_at \
                  timestamptz NOT NULL DEFAULT now(),\n  completed_at timestamptz\n);"
             ),
+            // For a table of the reference program, which lacks these.
+            format!(
+                "ALTER TABLE {table}\n  ADD COLUMN IF NOT EXISTS proposal_hash text,\n  ADD COLUMN IF NOT EXISTS ledger_id text,\n  \
+                 ADD COLUMN IF NOT EXISTS ledger_head text,\n  ADD COLUMN IF NOT EXISTS server_id text,\n  \
+                 ADD COLUMN IF NOT EXISTS new_version text;"
+            ),
+            format!("CREATE UNIQUE INDEX IF NOT EXISTS \"{}_job_id_key\" ON {table} (job_id);", place.table),
             format!(
                 "CREATE TABLE IF NOT EXISTS {id_table} (\n  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),\n  receipts_id text NOT NULL\n);"
             ),

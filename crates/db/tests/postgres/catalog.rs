@@ -148,3 +148,26 @@ async fn a_migration_runs_whole_or_not_at_all_and_may_run_twice() {
         assert_eq!(admin.receipts(&place()).await.unwrap(), ready);
     }
 }
+
+#[tokio::test]
+async fn a_table_of_the_reference_program_is_completed() {
+    for unique in ["UNIQUE", ""] {
+        let db = database::postgres().await;
+        db.execute(&format!(
+            "CREATE TABLE synapsor_writeback_receipts (
+               idempotency_key text PRIMARY KEY, job_id text NOT NULL {unique}, proposal_id text NOT NULL, status text NOT NULL,
+               result_hash text, created_at timestamptz NOT NULL DEFAULT now(), completed_at timestamptz);
+             INSERT INTO synapsor_writeback_receipts VALUES ('k', 'j', 'p', 'in_progress')"
+        ))
+        .await;
+        let admin = open(&db.admin_url(), Role::Writer, &source());
+        assert!(matches!(admin.receipts(&place()).await.unwrap(), ReceiptsState::Unsafe { .. }));
+        admin.migrate(&migration(EngineKind::Postgres, &place(), RECEIPTS_ID)).await.unwrap();
+        let ready = ReceiptsState::Ready { receipts_id: RECEIPTS_ID.to_owned() };
+        assert_eq!(admin.receipts(&place()).await.unwrap(), ready);
+        let kept = db.query_text("SELECT status FROM synapsor_writeback_receipts").await;
+        assert_eq!(kept, [[Some("in_progress".to_owned())]]);
+        let indexes = "SELECT count(*) FROM pg_index WHERE indrelid = 'synapsor_writeback_receipts'::regclass";
+        assert_eq!(db.query_text(indexes).await[0][0].as_deref(), Some("2"));
+    }
+}
