@@ -212,9 +212,10 @@ async fn limited<T>(conn: &Conn, times: Times, work: impl Future<Output = Result
         (Ok(done), _) => done.map_err(Stopped::Said),
         (Err(_), None) => Err(Stopped::Late { answered: false }),
         (Err(_), Some(canceler)) => {
-            let (_, answer) = join(canceler.cancel(GRACE), timeout(GRACE, work)).await;
-            let answered = matches!(answer, Ok(Ok(_))) || matches!(answer, Ok(Err(error)) if error.code().is_some());
-            Err(Stopped::Late { answered })
+            // A cancellation still on its way could hit what runs there next.
+            let (taken, answer) = join(canceler.cancel(GRACE), timeout(GRACE, work)).await;
+            let said = matches!(answer, Ok(Ok(_))) || matches!(answer, Ok(Err(error)) if error.code().is_some());
+            Err(Stopped::Late { answered: taken && said })
         }
     }
 }

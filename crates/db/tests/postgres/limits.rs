@@ -186,3 +186,26 @@ async fn a_slow_trigger_times_out_and_writes_nothing() {
     assert_eq!(effect, Effect::Rejected { violation: Violation::Transient, step: "update" });
     assert!(started.elapsed() < Duration::from_secs(2));
 }
+
+#[tokio::test]
+async fn a_server_that_forgets_its_limit_is_cancelled_at_the_clients() {
+    let site = site(&format!(
+        "{T}; CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN PERFORM set_config('statement_timeout', '0', true); RETURN NEW; END $$;
+         CREATE TRIGGER forget BEFORE INSERT ON synapsor_writeback_receipts FOR EACH ROW EXECUTE FUNCTION forget();
+         CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
+         CREATE TRIGGER dawdle BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION dawdle()"
+    ))
+    .await;
+    let table = site.table("t").await;
+    let writer = open(&site.db.writer_url(), Role::Writer, &quick());
+    let before = pid(&writer).await;
+    let write = statements(&change(&table, "fee", "2"), &keys());
+    let started = Instant::now();
+    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    assert_eq!(effect, Effect::Rejected { violation: Violation::Transient, step: "update" });
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert_eq!(site.value(BUSY).await.as_deref(), Some("0"));
+    // It answered the cancellation, so its connection was rolled back and kept.
+    assert_eq!(pid(&writer).await, before);
+}
