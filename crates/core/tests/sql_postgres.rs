@@ -61,7 +61,7 @@ fn filter() -> Filter {
         tenant: TenantRule::Column(ident("tenant_id")),
         principal: None,
     };
-    Filter::scoped(&target, &table(), &Scope::of_record("acme", "alice"), &serde_json::json!(7)).unwrap()
+    Filter::scoped(&target, &table(), &Scope::of_record("acme", "support.agent"), &serde_json::json!(7)).unwrap()
 }
 
 fn shown(name: &str, sql: &Sql) -> String {

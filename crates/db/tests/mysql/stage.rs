@@ -115,7 +115,7 @@ pub fn scope(tenant: &str) -> Scope {
         tenant_env: None,
         tenant: Some(tenant.to_owned()),
         principal_env: None,
-        principal: Some("alice".to_owned()),
+        principal: Some("support.agent".to_owned()),
     };
     Scope::bind(&rule, |_| None).unwrap()
 }

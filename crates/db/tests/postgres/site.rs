@@ -128,7 +128,7 @@ pub fn filter(table: &Table, key: &Json, tenant: &str) -> Option<Filter> {
         tenant: TenantRule::Column(ident("tenant_id")),
         principal: None,
     };
-    Filter::scoped(&target, table, &Scope::of_record(tenant, "alice"), key).ok()
+    Filter::scoped(&target, table, &Scope::of_record(tenant, "support.agent"), key).ok()
 }
 
 pub fn column(table: &Table, name: &str) -> Column {

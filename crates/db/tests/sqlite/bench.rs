@@ -194,5 +194,5 @@ pub(crate) fn scoped(table: &Table, tenant: &str, id: &str) -> Result<Filter, No
         tenant: TenantRule::Column(ident("tenant")),
         principal: None,
     };
-    Filter::scoped(&target, table, &Scope::of_record(tenant, "alice"), &json!(id))
+    Filter::scoped(&target, table, &Scope::of_record(tenant, "support.agent"), &json!(id))
 }

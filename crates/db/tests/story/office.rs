@@ -268,7 +268,7 @@ pub(crate) fn refused(result: Result<ChangeSet, Refusal>) -> (Code, String) {
 }
 
 fn scope(capability: &Capability, tenant: &str) -> Scope {
-    let lookup = |name: &str| Some(if name == "TENANT" { tenant } else { "alice" }.to_owned());
+    let lookup = |name: &str| Some(if name == "TENANT" { tenant } else { "support.agent" }.to_owned());
     Scope::bind(&capability.trust, lookup).unwrap()
 }
 

@@ -93,8 +93,11 @@ impl App {
             .into()),
         };
         let result = result.map_err(|stop| {
-            if stop.code().face().text() != stop.code().text() {
-                tracing::warn!(%request_id, code = stop.code().text(), "call of `{name}` stopped: {stop}");
+            // A fault is logged by what turns it into a refusal; a refusal whose words the model does not get, here.
+            if let Stop::Refusal(refusal) = &stop
+                && refusal.code().face().text() != refusal.code().text()
+            {
+                tracing::warn!(%request_id, code = refusal.code().text(), "call of `{name}` refused: {refusal}");
             }
             stop.into_refusal(request_id.as_str())
         });

@@ -45,14 +45,14 @@ fn map(json: Json) -> Map<String, Json> {
     json.as_object().unwrap().clone()
 }
 
-/// A read of invoice `INV-<n>` by `alice` of `acme`.
+/// A read of invoice `INV-<n>` by `support.agent` of `acme`.
 pub(super) fn evidence(n: u64) -> Evidence {
     Evidence {
         v: 1,
         capability: "billing.inspect_invoice".to_owned(),
         kind: "read".to_owned(),
         tenant_id: "acme".to_owned(),
-        principal: "alice".to_owned(),
+        principal: "support.agent".to_owned(),
         provenance: "environment".to_owned(),
         source_id: "app".to_owned(),
         schema: "public".to_owned(),
@@ -84,7 +84,7 @@ pub(super) fn change_set(n: u64) -> ChangeSet {
         proposal_version: 1,
         action: "billing.propose_late_fee".to_owned(),
         mode: "review_required".to_owned(),
-        principal: Principal { id: "alice".to_owned(), source: "environment".to_owned() },
+        principal: Principal { id: "support.agent".to_owned(), source: "environment".to_owned() },
         scope: ChangeScope {
             tenant_id: "acme".to_owned(),
             business_object: "invoices".to_owned(),

@@ -146,7 +146,7 @@ async fn events_are_listed_in_order() {
     check(EventFilter { kind: Some("proposal_created".to_owned()), ..all.clone() }, &[5, 6, 11]).await;
     check(EventFilter { kind: Some("writeback_applied".to_owned()), ..all.clone() }, &[9]).await;
     check(EventFilter { actor: Some("bob".to_owned()), ..all.clone() }, &[7]).await;
-    check(EventFilter { actor: Some("alice".to_owned()), limit: 1, newest: true, ..all.clone() }, &[11]).await;
+    check(EventFilter { actor: Some("support.agent".to_owned()), limit: 1, newest: true, ..all.clone() }, &[11]).await;
     check(EventFilter { proposal: Some(proposal_id(1)), ..all.clone() }, &[4, 5, 7, 8, 9]).await;
     check(EventFilter { from: Some(at(9)), to: Some(at(10)), ..all.clone() }, &[10, 11]).await;
     let owners: Vec<_> = ledger.events(all).await.unwrap().iter().map(|s| s.proposal_id().map(str::to_owned)).collect();
