@@ -4,7 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::age;
 use super::root::ROOT;
-use super::shape::{Entries, Field, Literal, Name, RESERVED_ARGS, Section, Shape, Support};
+use super::shape::{Entries, Field, Literal, Name, Section, Shape, Support};
+use crate::args::RESERVED;
 
 /// The JSON Schema (2020-12) of the file.
 ///
@@ -92,7 +93,7 @@ fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Map<String, Json
 fn map(entries: &Entries, definitions: &mut Map<String, Json>) -> Json {
     let mut names = json!({"pattern": entries.key.pattern()});
     if let (Name::Arg, Some(names)) = (entries.key, names.as_object_mut()) {
-        names.insert("not".to_owned(), json!({"enum": RESERVED_ARGS}));
+        names.insert("not".to_owned(), json!({"enum": RESERVED}));
     }
     let values = shape(&entries.shape, definitions);
     let schema = json!({"type": "object", "propertyNames": names, "additionalProperties": values});

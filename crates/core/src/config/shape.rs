@@ -6,6 +6,7 @@
 use super::code::{self, Code};
 use super::report::{Problems, did_you_mean, quoted};
 use super::tree::{Kind, Node};
+use crate::args::RESERVED;
 use crate::id::{CapabilityName, EnvName, Ident, SafeName};
 use crate::redact::is_secret_value;
 
@@ -177,42 +178,6 @@ impl Name {
     }
 }
 
-/// Names of arguments that a capability may not have, because the model must never choose what they say.
-pub(crate) const RESERVED_ARGS: &[&str] = &[
-    "tenant_id",
-    "tenantId",
-    "principal",
-    "principal_id",
-    "principalId",
-    "project_id",
-    "projectId",
-    "source_id",
-    "sourceId",
-    "allowed_columns",
-    "allowedColumns",
-    "row_version",
-    "rowVersion",
-    "current_version",
-    "currentVersion",
-    "expected_version",
-    "expectedVersion",
-    "approval_identity",
-    "approvalIdentity",
-    "table",
-    "table_name",
-    "tableName",
-    "schema",
-    "schema_name",
-    "schemaName",
-    "column",
-    "columns",
-    "column_name",
-    "columnName",
-    "database",
-    "database_name",
-    "databaseName",
-];
-
 const URL_KEYS: &[&str] = &[
     "url",
     "database_url",
@@ -347,7 +312,7 @@ fn check_name(entries: &Entries, entry: Node<'_>, problems: &mut Problems) {
     if !entries.key.accepts(key) {
         let message = format!("expected {}, found {}", entries.key.words(), quoted(key));
         problems.add_key(entries.bad_key, entry, message);
-    } else if entries.key == Name::Arg && RESERVED_ARGS.contains(&key) {
+    } else if entries.key == Name::Arg && RESERVED.contains(&key) {
         problems.add_key(&code::MODEL_CONTROLLED_RESERVED_ARG, entry, format!("`{key}` is a reserved name"));
     }
 }
