@@ -193,6 +193,9 @@ codes! {
     WritebackBusy, "WRITEBACK_BUSY", Unavailable, TemporarilyUnavailable,
         "Another process is applying this proposal and has not finished within its lease.",
         "Try again; if it persists, run `synapsor-runner reconcile <id>`.";
+    WritebackFenced, "WRITEBACK_FENCED", Done, Internal,
+        "The unfinished apply wrote nothing and never can: a fence holds its place. The proposal is approved again.",
+        "Run `synapsor-runner apply <id>`.";
     OutcomeUnknown, "OUTCOME_UNKNOWN", Unknown, TemporarilyUnavailable,
         "The change was sent but no answer came back, so whether it was committed is not known yet.",
         "Run `synapsor-runner reconcile <id>`; it asks the source database.";

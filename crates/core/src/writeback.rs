@@ -323,8 +323,8 @@ pub enum Fenced {
 #[must_use]
 pub fn settle_fence(change_set: &ChangeSet, fenced: &Fenced) -> Settlement {
     match fenced {
-        Fenced::Won => Settlement::Released(Code::WritebackBusy),
-        Fenced::Found(found) if found.status == "canceled" => Settlement::Released(Code::WritebackBusy),
+        Fenced::Won => Settlement::Released(Code::WritebackFenced),
+        Fenced::Found(found) if found.status == "canceled" => Settlement::Released(Code::WritebackFenced),
         Fenced::Found(found)
             if found.status == "applied"
                 && found.proposal_hash.as_deref() == Some(change_set.integrity.proposal_hash.as_str()) =>

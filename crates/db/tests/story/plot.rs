@@ -229,7 +229,7 @@ pub(crate) async fn a_fence_ends_a_claim_for_good(engine: Engine) {
     assert_eq!(office.apply(&job).await, Settlement::ClaimLost);
     assert_eq!(office.everything().await.0, before);
     let fenced = office.fence(&job).await;
-    assert_eq!(writeback::settle_fence(&change_set, &fenced), Settlement::Released(Code::WritebackBusy));
+    assert_eq!(writeback::settle_fence(&change_set, &fenced), Settlement::Released(Code::WritebackFenced));
     // The proposal itself is still good: the next job writes it.
     let next = office.claim(&change_set).await;
     assert_eq!(receipt(&next, &office.apply(&next).await).status, ReceiptStatus::Applied);

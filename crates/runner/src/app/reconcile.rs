@@ -54,7 +54,7 @@ impl App {
             (None, Stage::Applying { doubt, .. }) => {
                 ApplyEnding::InDoubt(doubt.clone().unwrap_or_else(|| "another process is applying it".to_owned()))
             }
-            (None, _) => ApplyEnding::Released(Code::WritebackBusy),
+            (None, _) => ApplyEnding::Released(Code::WritebackFenced),
         };
         Ok(Applied { proposal, ending })
     }

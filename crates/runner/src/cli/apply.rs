@@ -145,7 +145,9 @@ pub(super) fn print(out: &Out, applied: &Applied) {
         ApplyEnding::Released(code) => {
             out.line(out.paint(Tone::Careful, "Guarded writeback not done; the proposal is still approved."));
             out.line(format!("  {}: {}", code.text(), code.meaning()));
-            out.line(format!("Next: {}", code.fix()));
+            if *code != Code::WritebackFenced {
+                out.line(format!("Next: {}", code.fix()));
+            }
             out.line(format!("Then: synapsor-runner apply {id}"));
         }
         ApplyEnding::InDoubt(reason) => {

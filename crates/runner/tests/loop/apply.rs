@@ -200,3 +200,60 @@ async fn modes_refuse_what_they_are_not_for() {
     assert_eq!((output.status, output.stderr.contains("SHADOW_WRITEBACK_DISABLED")), (4, true), "{}", output.stderr);
     stage.run(["apply", &approved]).expect(0);
 }
+
+/// An applier is killed after it claimed. Nobody else may touch the claim until its lease has passed; then a fence finds
+/// out that nothing was written, and the change is applied once.
+async fn dead_applier(engine: Engine) {
+    let stage = billing(engine).await;
+    // The lease is connect + lock + statement + 5 s.
+    let config = stage.env.read("synapsor.runner.json");
+    stage.env.write("synapsor.runner.json", config.replace("_ms\": 20000", "_ms\": 2000"));
+    let id = stage.approved("INV-3001");
+    let session = stage.db.session().await;
+    session.execute(if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await.unwrap();
+    session.execute("UPDATE invoices SET customer_id = customer_id WHERE id = 'INV-3001'").await.unwrap();
+    let mut applier = stage.env.command(["apply", &id]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let state = || {
+        let shown = stage.run(["proposals", "show", &id, "--json"]).json();
+        shown["proposal"]["state"].as_str().unwrap().to_owned()
+    };
+    while state() != "pending_worker" {
+        assert!(applier.try_wait().unwrap().is_none(), "the applier ended before it was seen applying");
+    }
+    applier.kill().unwrap();
+    applier.wait().unwrap();
+    session.execute("ROLLBACK").await.unwrap();
+    let early = stage.run(["reconcile", &id]);
+    assert_eq!((early.status, early.stderr.contains("WRITEBACK_BUSY")), (5, true), "{}", early.stderr);
+
+    let found = loop {
+        let output = stage.run(["reconcile", &id, "--json"]);
+        if output.status != 5 {
+            break output;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(250));
+    };
+    assert_eq!(found.status, 0, "{}{}", found.stdout, found.stderr);
+    assert_eq!(found.json()["error"]["code"], "WRITEBACK_FENCED", "{}", found.stdout);
+    assert_eq!(state(), "approved");
+    stage.run(["apply", &id]).expect(0);
+    assert_eq!(stage.invoice("INV-3001").await[0].as_deref(), Some("0"));
+    let statuses: Vec<_> = stage.receipts().await.into_iter().map(|row| row[1].clone().unwrap()).collect();
+    assert_eq!(statuses.iter().filter(|status| *status == "applied").count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| *status == "canceled").count(), 1, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_dead_applier_is_fenced_on_postgres() {
+    dead_applier(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn a_dead_applier_is_fenced_on_mariadb() {
+    dead_applier(Engine::Mysql).await;
+}
+
+#[tokio::test]
+async fn a_dead_applier_is_fenced_on_sqlite() {
+    dead_applier(Engine::Sqlite).await;
+}
