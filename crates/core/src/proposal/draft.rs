@@ -58,6 +58,8 @@ pub struct Stamp<'a> {
     pub secret: &'a [u8; 32],
     /// The proposal it replaces.
     pub supersedes: Option<&'a str>,
+    /// Random text, 32 hex digits.
+    pub salt: &'a str,
 }
 
 /// Drafts the change, or says which reviewed rule forbids it.
@@ -137,6 +139,7 @@ pub fn draft(material: &Material<'_>, stamp: &Stamp<'_>) -> Result<ChangeSet, Re
         expires_at: expires_at.to_string(),
         supersedes: stamp.supersedes.map(str::to_owned),
         contract_digest: contract_digest(capability, source).as_str().to_owned(),
+        salt: stamp.salt.to_owned(),
         exact: ExactChange {
             version: version.as_ref().map(|(_, cell)| Exact::from(*cell)),
             before: exact_before,

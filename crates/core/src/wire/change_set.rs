@@ -57,6 +57,8 @@ pub struct ChangeSet {
     pub supersedes: Option<String>,
     /// Digest of the reviewed parts of the capability it was made under.
     pub contract_digest: String,
+    /// Random, so that the hash does not tell what a column holds to someone who may see only the hash.
+    pub salt: String,
     /// The same values exactly, as they are bound in the guarded write.
     pub exact: ExactChange,
     /// The hash of everything above.

@@ -56,6 +56,7 @@ fn change_set() -> ChangeSet {
         mode: Mode::Review,
         secret: &SECRET,
         supersedes: None,
+        salt: "66666666666666666666666666666666",
     };
     draft(&material, &stamp).expect("a draft")
 }

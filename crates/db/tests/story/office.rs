@@ -155,6 +155,7 @@ impl Office {
                 mode: self.contract.mode,
                 secret: &[7; 32],
                 supersedes: None,
+                salt: "00000000000000000000000000000000",
             },
         )
     }

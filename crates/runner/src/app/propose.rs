@@ -46,6 +46,7 @@ async fn attempt(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<O
         plan: &seen.plan,
         row: &seen.row,
     };
+    let salt = hex::encode(clock::random::<16>());
     let stamp = Stamp {
         proposal_id: &proposal_id,
         evidence_id: &evidence_id,
@@ -53,6 +54,7 @@ async fn attempt(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<O
         mode: app.contract.mode,
         secret: &app.masking_secret,
         supersedes: None,
+        salt: &salt,
     };
     let change_set = draft(&material, &stamp)?;
     let slot = slot_of(&change_set);

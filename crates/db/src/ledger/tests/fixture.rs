@@ -121,6 +121,7 @@ pub(super) fn change_set(n: u64) -> ChangeSet {
         expires_at: at(7 * 86_400).to_string(),
         supersedes: None,
         contract_digest: format!("sha256:{:064x}", 1),
+        salt: "00000000000000000000000000000000".to_owned(),
         exact: ExactChange { version: None, before: BTreeMap::new(), patch: BTreeMap::new() },
         integrity: Integrity { proposal_hash: String::new() },
     }
