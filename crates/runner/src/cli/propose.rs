@@ -34,6 +34,9 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     })?;
     let finished = app.call(capability.name.as_str(), &arguments).await;
     if args.input.wants_json() {
+        if let Err(refusal) = finished.result() {
+            out.refusal(refusal);
+        }
         out.json(&finished.render(app.contract().result_format).0);
         return Ok(finished.result().as_ref().map_or_else(|refusal| refusal.code().exit(), |_| Exit::Done));
     }

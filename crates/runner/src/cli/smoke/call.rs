@@ -31,6 +31,10 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     let (result, _) = finished.render(app.contract().result_format);
     let exit = finished.result().as_ref().map_or_else(|refusal| refusal.code().exit(), |_| Exit::Done);
     if args.input.wants_json() {
+        // The envelope says what a model may know; the operator's terminal says the rest.
+        if let Err(refusal) = finished.result() {
+            out.refusal(refusal);
+        }
         out.json(&json!({
             "ok": exit == Exit::Done,
             "tool": capability.name.as_str(),
