@@ -40,8 +40,10 @@ impl Traffic {
                 _ = self.heard.changed() => {}
                 accepted = accept(listener.as_ref()) => {
                     if let Ok((client, _)) = accepted {
-                        self.shared.live.lock().unwrap().push(orders.ended);
-                        tokio::spawn(self.clone().connection(client, orders.ended));
+                        // As it is now: an order may have come since the loop began to wait.
+                        let began = self.heard.borrow().ended;
+                        self.shared.live.lock().unwrap().push(began);
+                        tokio::spawn(self.clone().connection(client, began));
                     }
                 }
             }
