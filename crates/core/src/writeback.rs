@@ -8,7 +8,7 @@ pub use settle::settle;
 
 use crate::code::Code;
 use crate::contract::{Advance, EngineKind};
-use crate::event::{Claim, Decision};
+use crate::event::Claim;
 use crate::id::Ident;
 use crate::proposal::ready::Ready;
 use crate::refusal::Refusal;
@@ -343,10 +343,4 @@ pub fn settle_fence(change_set: &ChangeSet, fenced: &Fenced) -> Settlement {
         ),
         Fenced::Unsure { reason } => Settlement::InDoubt(reason),
     }
-}
-
-/// Whether a recorded decision is about this change.
-#[must_use]
-pub fn decided_on(decision: &Decision, change_set: &ChangeSet) -> bool {
-    decision.proposal_hash == change_set.integrity.proposal_hash
 }
