@@ -1,7 +1,8 @@
 //! Debian packages that the tests need: installed where that is allowed, else named.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,6 +12,8 @@ use crate::process::{run, succeeds};
 
 /// Keeps Debian from making and starting a server of its own; ours are started by the tests alone.
 const NO_DEFAULT_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
+/// Debian asks this file whether a service may be started; 101 means no.
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Makes sure that the database servers are installed. The error says exactly what to install.
 pub(crate) fn ensure_servers() -> Result<(), String> {
@@ -32,7 +35,7 @@ pub(crate) fn ensure_servers() -> Result<(), String> {
             .map_err(|e| format!("{NO_DEFAULT_CLUSTER}: {e}"))?;
         writeln!(conf, "create_main_cluster = false").map_err(|e| format!("{NO_DEFAULT_CLUSTER}: {e}"))?;
     }
-    install(&missing)?;
+    install_without_service(&missing)?;
     let still = servers::missing();
     if still.is_empty() { Ok(()) } else { Err(servers::Missing(still).to_string()) }
 }
@@ -54,6 +57,31 @@ pub(crate) fn ensure_python() -> Result<(), String> {
     Err("Python is missing: install it with `apt-get install python3-venv`".to_owned())
 }
 
+/// Installs packages that bring a service along, and leaves it neither running nor starting at the next boot.
+fn install_without_service(packages: &[&'static str]) -> Result<(), String> {
+    // A policy that is there already is its owner's; in containers it usually says no.
+    let ours = !Path::new(SERVICE_POLICY).exists();
+    if ours {
+        forbid_services().map_err(|e| format!("{SERVICE_POLICY}: {e}"))?;
+    }
+    let installed = install(packages);
+    if ours {
+        fs::remove_file(SERVICE_POLICY).map_err(|e| format!("{SERVICE_POLICY}: {e}"))?;
+    }
+    installed?;
+    if packages.contains(&servers::PGBOUNCER) {
+        let mut disable = Command::new("update-rc.d");
+        disable.args([servers::PGBOUNCER, "disable"]).stdout(io::stderr());
+        run(disable)?;
+    }
+    Ok(())
+}
+
+fn forbid_services() -> io::Result<()> {
+    fs::write(SERVICE_POLICY, "#!/bin/sh\nexit 101\n")?;
+    fs::set_permissions(SERVICE_POLICY, fs::Permissions::from_mode(0o755))
+}
+
 fn install(packages: &[&str]) -> Result<(), String> {
     let mut command =
         apt_get(&["install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"]);
@@ -69,6 +97,6 @@ fn apt_get(args: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
     // The test runner's closing lines must stay the last thing on standard output.
-    command.stdin(std::process::Stdio::null()).stdout(std::io::stderr());
+    command.stdin(std::process::Stdio::null()).stdout(io::stderr());
     command
 }

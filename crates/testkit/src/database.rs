@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use session::{Session, SqlError};
 
-use crate::servers::{CA_FILE, FOREIGN_CA_FILE, MYSQL_URL, POSTGRES_URL};
+use crate::servers::{CA_FILE, FOREIGN_CA_FILE, MYSQL_URL, OwnPostgres, POSTGRES_URL, Pooler};
 
 /// Names an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,26 @@ pub struct Database {
 }
 
 enum Home {
-    Server { admin: String, place: String },
+    Server { admin: String, place: String, kept: bool },
     File(tempfile::TempDir),
 }
 
 /// Makes a database on the run's PostgreSQL server. Panics with a hint when the run has none.
 pub async fn postgres() -> Database {
-    let admin = server_url(POSTGRES_URL);
+    postgres_on(server_url(POSTGRES_URL)).await
+}
+
+/// Makes a database on a server of the test's own; it goes away together with that.
+pub async fn postgres_at(server: &OwnPostgres) -> Database {
+    let mut db = postgres_on(server.url()).await;
+    // Dropping it there could wait for ever: such servers are made for what a good one does not do.
+    if let Home::Server { kept, .. } = &mut db.home {
+        *kept = true;
+    }
+    db
+}
+
+async fn postgres_on(admin: String) -> Database {
     let name = fresh_name();
     let script = [
         format!("CREATE DATABASE {name} TEMPLATE template1"),
@@ -137,6 +150,19 @@ impl Database {
         }
     }
 
+    /// Starts a pooler before the server, for the accounts of this database. Panics where there is none to pool for.
+    pub fn pooler(&self) -> Pooler {
+        let accounts = ["reader", "writer"].map(|account| (format!("{}_{account}", self.name), password(account)));
+        Pooler::before(self.address().unwrap(), &accounts).unwrap()
+    }
+
+    /// Returns the URL of this database on another server that is a copy of its own.
+    pub fn on_copy(&self, url: &str, copy: &str) -> String {
+        let (_, place) = copy.split_once('@').unwrap();
+        let (place, _) = place.split_once('/').unwrap();
+        url.replace(self.address().unwrap(), place)
+    }
+
     /// Returns the file; none for servers.
     pub fn path(&self) -> Option<PathBuf> {
         match &self.home {
@@ -192,7 +218,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let Home::Server { admin, .. } = &self.home else { return };
+        let Home::Server { admin, kept: false, .. } = &self.home else { return };
         let (admin, name) = (admin.clone(), self.name.clone());
         let script: Vec<String> = match self.engine {
             Engine::Postgres => vec![
@@ -225,7 +251,7 @@ impl Home {
     fn server(admin: String) -> Home {
         let (_, rest) = admin.split_once('@').unwrap();
         let (place, _) = rest.split_once('/').unwrap();
-        Home::Server { place: place.to_owned(), admin }
+        Home::Server { place: place.to_owned(), admin, kept: false }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Names the connection pooler that tests put before PostgreSQL: the Debian package, its service and its program.
+pub const PGBOUNCER: &str = "pgbouncer";
+
 /// Lists the Debian packages that hold what was not found.
 #[derive(Debug)]
 pub struct Missing(pub Vec<&'static str>);
@@ -18,6 +21,7 @@ pub(super) struct Binaries {
     pub(super) initdb: PathBuf,
     pub(super) postgres: PathBuf,
     pub(super) pg_isready: PathBuf,
+    pub(super) pg_basebackup: PathBuf,
     pub(super) mariadb_install_db: PathBuf,
     pub(super) mariadbd: PathBuf,
 }
@@ -36,6 +40,7 @@ impl Binaries {
             initdb: dir.join("initdb"),
             postgres: dir.join("postgres"),
             pg_isready: dir.join("pg_isready"),
+            pg_basebackup: dir.join("pg_basebackup"),
             mariadb_install_db,
             mariadbd,
         })
@@ -50,6 +55,9 @@ pub fn missing() -> Vec<&'static str> {
     }
     if in_path("mariadb-install-db").is_none() || in_path("mariadbd").is_none() {
         packages.extend(["mariadb-server-core", "mariadb-client"]);
+    }
+    if in_path(PGBOUNCER).is_none() {
+        packages.push(PGBOUNCER);
     }
     if in_path("openssl").is_none() {
         packages.push("openssl");
@@ -66,7 +74,7 @@ fn postgres_dir() -> Option<PathBuf> {
     numbered.sort();
     let in_path = in_path("initdb").and_then(|initdb| Some(initdb.canonicalize().ok()?.parent()?.to_owned()));
     let mut dirs = numbered.into_iter().rev().map(|(_, dir)| dir).chain(in_path);
-    dirs.find(|dir| ["initdb", "postgres", "pg_isready"].iter().all(|name| dir.join(name).is_file()))
+    dirs.find(|dir| ["initdb", "postgres", "pg_isready", "pg_basebackup"].iter().all(|name| dir.join(name).is_file()))
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {
