@@ -8,6 +8,7 @@ mod catalog;
 mod commits;
 mod faults;
 mod limits;
+mod pooled;
 mod story;
 mod tenants;
 mod triggers;
