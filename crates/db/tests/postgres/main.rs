@@ -4,12 +4,14 @@
 mod forger;
 mod site;
 
+mod alone;
 mod catalog;
 mod commits;
 mod faults;
 mod limits;
 mod pooled;
 mod story;
+mod surroundings;
 mod tenants;
 mod triggers;
 mod values;

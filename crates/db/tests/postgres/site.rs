@@ -27,7 +27,11 @@ pub struct Site {
 
 /// Makes a site. Both accounts may read everything in `public`; the writer may also update it and insert receipts.
 pub async fn site(schema: &str) -> Site {
-    let db = database::postgres().await;
+    site_in(database::postgres().await, schema).await
+}
+
+/// Makes a site in this database.
+pub async fn site_in(db: Database, schema: &str) -> Site {
     for statement in migration(EngineKind::Postgres, &place(), RECEIPTS_ID) {
         db.execute(&statement).await;
     }

@@ -1,5 +1,7 @@
 //! PostgreSQL servers: the run's, and those that a test starts for itself.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,13 +60,14 @@ pub struct OwnPostgres {
 }
 
 impl OwnPostgres {
-    /// Starts a server with settings like `synchronous_standby_names=nobody`.
+    /// Starts a server with settings like `synchronous_standby_names = 'nobody'`, which `ALTER SYSTEM` can change.
     pub fn start(settings: &[&str]) -> Result<OwnPostgres, String> {
         let binaries = Binaries::find().map_err(|missing| missing.to_string())?;
         let mut camp = Camp::pitch()?;
         let home = prepare(&camp, "own").map_err(|e| format!("cannot prepare a server: {e}"))?;
         init(&camp, &binaries, &home)?;
-        let port = start(&mut camp, &binaries, &home, &owned(settings))?;
+        fs::write(home.join("data/postgresql.auto.conf"), settings.join("\n")).map_err(|e| format!("settings: {e}"))?;
+        let port = start(&mut camp, &binaries, &home, &[])?;
         Ok(OwnPostgres { camp, binaries, port })
     }
 
@@ -82,19 +85,15 @@ impl OwnPostgres {
         copy.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string(), "-c", "fast", "--no-sync", "-D"]);
         copy.arg(home.join("data"));
         launch::complete(copy, &home)?;
-        std::fs::write(home.join("data/standby.signal"), "").map_err(|e| format!("standby.signal: {e}"))?;
+        fs::write(home.join("data/standby.signal"), "").map_err(|e| format!("standby.signal: {e}"))?;
         let port = start(&mut self.camp, &self.binaries, &home, &[])?;
         Ok(url(port))
     }
 }
 
-fn owned(settings: &[&str]) -> Vec<String> {
-    settings.iter().map(|setting| (*setting).to_owned()).collect()
-}
-
-fn prepare(camp: &Camp, name: &str) -> std::io::Result<PathBuf> {
+fn prepare(camp: &Camp, name: &str) -> io::Result<PathBuf> {
     let home = camp.home(name)?;
-    std::fs::write(home.join("password"), ADMIN_PASSWORD)?;
+    fs::write(home.join("password"), ADMIN_PASSWORD)?;
     camp.hand_over(&home)?;
     Ok(home)
 }
