@@ -273,3 +273,23 @@ async fn a_slow_step_is_stopped_and_undone() {
     assert_eq!(bench.apply(new_fee(0)).await, Effect::Rejected { violation: Violation::Transient, step: "update" });
     assert!(bench.is_untouched().await);
 }
+
+#[tokio::test]
+async fn a_fence_waits_for_an_open_transaction_and_does_not_win_over_it() {
+    let bench = Bench::billing("").await;
+    let fence = Fence {
+        identity: receipts::identity(EngineKind::Sqlite, &place()),
+        insert: receipts::fence(EngineKind::Sqlite, &place(), &keys("job-1")),
+        by_job: receipts::by_job(EngineKind::Sqlite, &place(), "job-1"),
+    };
+    let zombie = bench.db.session().await;
+    let insert = "BEGIN IMMEDIATE; INSERT INTO receipts (idempotency_key, job_id, proposal_id, status) VALUES ('k', 'job-1', 'p', 'applied')";
+    zombie.execute(insert).await.unwrap();
+    let fault = bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap_err();
+    assert_eq!(fault.class(), Class::Busy);
+    zombie.execute("COMMIT").await.unwrap();
+    let Fenced::Found(found) = bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap() else {
+        panic!("a fence must meet the receipt");
+    };
+    assert_eq!(found.status, "applied");
+}
