@@ -3,6 +3,7 @@
 //! Every statement is unnamed, binds text and returns text, so that nothing depends on the driver's idea of a type and
 //! a pooler in transaction mode may stand in between.
 
+mod cancel;
 mod catalog;
 mod kinds;
 mod pool;

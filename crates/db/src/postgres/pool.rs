@@ -9,19 +9,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use synapsor_core::contract::Source;
+use tokio::net::lookup_host;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
+use tokio_postgres::config::Host;
 use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::cancel::{Canceler, Place};
 use super::said;
 use super::tls::Target;
 use crate::fault::{Class, Fault};
 
 /// Idle links are probed this often, so that a dead one is noticed before it is used.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Where a server listens unless its URL says otherwise.
+const DEFAULT_PORT: u16 = 5432;
 
 /// The connections of one engine.
 pub(super) struct Pool {
@@ -36,8 +43,11 @@ pub(super) struct Pool {
 pub(super) struct Conn {
     pub(super) client: Client,
     tls: MakeRustlsConnect,
+    place: Place,
     warned: Arc<AtomicBool>,
     driver: AbortHandle,
+    /// A cancellation under way that nobody waits for.
+    parting: Mutex<Option<JoinHandle<bool>>>,
 }
 
 /// A connection on loan. Dropping it cuts the link, which undoes whatever was open.
@@ -81,17 +91,42 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Conn, Fault> {
-        let tls = self.target.tls.clone();
-        let (client, connection) = timeout(self.connect_timeout, self.target.config.connect(tls.clone()))
+        let ((client, connection), place) = timeout(self.connect_timeout, self.reach())
             .await
-            .map_err(|_| Fault::new(Class::Timeout, "the server did not answer in time"))?
-            .map_err(said::fault)?;
+            .map_err(|_| Fault::new(Class::Timeout, "the server did not answer in time"))??;
         let warned = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(drive(connection, Arc::clone(&warned))).abort_handle();
-        Ok(Conn { client, tls, warned, driver })
+        Ok(Conn { client, tls: self.target.tls.clone(), place, warned, driver, parting: Mutex::default() })
+    }
+
+    /// Connects, and says where to: a cancellation must reach the same server, not another of the same name.
+    async fn reach(&self) -> Result<(Link, Place), Fault> {
+        let Target { config, tls } = &self.target;
+        let port = config.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
+        let place = match (config.get_hosts(), config.get_hostaddrs()) {
+            ([Host::Tcp(name)], []) => return self.reach_by_name(name, port).await,
+            ([Host::Unix(dir)], []) => Place::Unix(dir.join(format!(".s.PGSQL.{port}"))),
+            _ => Place::Driver,
+        };
+        Ok((config.connect(tls.clone()).await.map_err(said::fault)?, place))
+    }
+
+    async fn reach_by_name(&self, name: &str, port: u16) -> Result<(Link, Place), Fault> {
+        let unknown = || Fault::new(Class::Unreachable, "the server's name does not resolve");
+        let mut last = unknown();
+        for address in lookup_host((name, port)).await.map_err(|error| unknown().because(error))? {
+            let mut config = self.target.config.clone();
+            config.hostaddr(address.ip());
+            match config.connect(self.target.tls.clone()).await {
+                Ok(link) => return Ok((link, Place::Tcp(address, name.to_owned()))),
+                Err(error) => last = said::fault(error),
+            }
+        }
+        Err(last)
     }
 }
 
+type Link = (Client, Connection<Socket, TlsStream>);
 type TlsStream = <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream;
 
 /// Moves bytes until the link ends, and notes warnings before the answers that they precede.
@@ -122,7 +157,14 @@ impl Conn {
 
     /// What cancels this connection's statement from elsewhere.
     pub(super) fn canceler(&self) -> Canceler {
-        Canceler { token: self.client.cancel_token(), tls: self.tls.clone() }
+        Canceler { token: self.client.cancel_token(), tls: self.tls.clone(), place: self.place.clone() }
+    }
+
+    /// Cancels what runs on a connection that its user is about to leave.
+    pub(super) fn cancel_and_part(&self, patience: Duration) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let cancelling = runtime.spawn(self.canceler().cancel(patience));
+        *self.parting.lock().unwrap_or_else(PoisonError::into_inner) = Some(cancelling);
     }
 
     /// Forgets warnings that came with replies already read.
@@ -133,18 +175,6 @@ impl Conn {
     /// Whether the server warned since they were last forgotten.
     pub(super) fn warned(&self) -> bool {
         self.warned.load(Ordering::SeqCst)
-    }
-}
-
-/// Cancels the statement of one connection.
-pub(super) struct Canceler {
-    token: tokio_postgres::CancelToken,
-    tls: MakeRustlsConnect,
-}
-
-impl Canceler {
-    pub(super) async fn cancel(self, patience: Duration) -> bool {
-        matches!(timeout(patience, self.token.cancel_query(self.tls)).await, Ok(Ok(())))
     }
 }
 
@@ -164,8 +194,19 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.clean {
             self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&self.conn));
-        } else {
-            self.conn.driver.abort();
+            return;
+        }
+        let parting = self.conn.parting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (parting, Handle::try_current()) {
+            // A pooler in between forgets a cancellation together with the link that it is for.
+            (Some(parting), Ok(runtime)) => {
+                let conn = Arc::clone(&self.conn);
+                runtime.spawn(async move {
+                    let _ = parting.await;
+                    conn.driver.abort();
+                });
+            }
+            _ => self.conn.driver.abort(),
         }
     }
 }

@@ -8,7 +8,7 @@ use synapsor_core::writeback::Violation;
 use tokio::time::timeout;
 use tokio_postgres::Error;
 
-use super::pool::{Canceler, Conn, Lease};
+use super::pool::{Conn, Lease};
 use super::run::{self, GRACE, PINS, Rows, Times};
 use super::said;
 use crate::fault::{Class, Fault};
@@ -205,15 +205,14 @@ fn settings(times: Times) -> Sql {
 /// server and waits for it to say so. Dropping the future cancels too.
 async fn limited<T>(conn: &Conn, times: Times, work: impl Future<Output = Result<T, Error>>) -> Result<T, Stopped> {
     let mut work = pin!(work);
-    let mut under_way = UnderWay { canceler: Some(conn.canceler()) };
+    let mut under_way = UnderWay { conn: Some(conn) };
     let done = timeout(times.patience(), &mut work).await;
-    let canceler = under_way.canceler.take();
-    match (done, canceler) {
-        (Ok(done), _) => done.map_err(Stopped::Said),
-        (Err(_), None) => Err(Stopped::Late { answered: false }),
-        (Err(_), Some(canceler)) => {
+    under_way.conn = None;
+    match done {
+        Ok(done) => done.map_err(Stopped::Said),
+        Err(_) => {
             // A cancellation still on its way could hit what runs there next.
-            let (taken, answer) = join(canceler.cancel(GRACE), timeout(GRACE, work)).await;
+            let (taken, answer) = join(conn.cancel(GRACE), timeout(GRACE, work)).await;
             let said = matches!(answer, Ok(Ok(_))) || matches!(answer, Ok(Err(error)) if error.code().is_some());
             Err(Stopped::Late { answered: taken && said })
         }
@@ -221,15 +220,14 @@ async fn limited<T>(conn: &Conn, times: Times, work: impl Future<Output = Result
 }
 
 /// A statement that the server may be running; dropped before its answer came, it is cancelled there.
-struct UnderWay {
-    canceler: Option<Canceler>,
+struct UnderWay<'a> {
+    conn: Option<&'a Conn>,
 }
 
-impl Drop for UnderWay {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let runtime = tokio::runtime::Handle::try_current();
-        if let (Some(canceler), Ok(runtime)) = (self.canceler.take(), runtime) {
-            runtime.spawn(canceler.cancel(GRACE));
+        if let Some(conn) = self.conn {
+            conn.cancel_and_part(GRACE);
         }
     }
 }

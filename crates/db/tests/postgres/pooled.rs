@@ -168,3 +168,46 @@ async fn a_statement_that_takes_too_long_is_ended_and_the_next_gets_its_own_rows
     until(&pooled.site.db, BUSY, "0").await;
     assert_eq!(reader.read(&sql("SELECT 'mine'::text", 1)).await.unwrap()[0][0].text(), Some("mine"));
 }
+#[tokio::test]
+async fn a_reader_that_leaves_takes_its_statement_along_and_nobody_elses() {
+    let pooled = pooled().await;
+    let mut patient = source();
+    patient.statement_timeout = Duration::from_secs(60);
+    patient.pool.max_connections = 1;
+    let reader = open(&pooled.pooler.through(&pooled.site.db.reader_url()), Role::Reader, &patient);
+    let sleep = sql("SELECT pg_sleep(61)::text", 1);
+    tokio::select! {
+        _ = reader.read(&sleep) => panic!("it cannot be over"),
+        () = until(&pooled.site.db, BUSY, "1") => {}
+    }
+    until(&pooled.site.db, BUSY, "0").await;
+    // Neither a late cancellation nor rows of the one who left reach those who come after on the same connection.
+    for number in 0..20 {
+        let text = number.to_string();
+        let rows = pooled.site.read(&pooled.table, &json!("1"), "acme").await;
+        assert_eq!(rows[0][0].text(), Some("1"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_leaves_is_undone_behind_a_pooler_too() {
+    let pooled = pooled().await;
+    let site = &pooled.site;
+    let mut patient = source();
+    patient.statement_timeout = Duration::from_secs(60);
+    patient.lock_timeout = Duration::from_secs(60);
+    let writer = open(&pooled.pooler.through(&site.db.writer_url()), Role::Writer, &patient);
+    let holder = site.db.session().await;
+    holder.execute("BEGIN; SELECT FROM invoices FOR UPDATE").await.unwrap();
+    let write = statements(&pooled.raised("1"), &keys());
+    tokio::select! {
+        _ = writer.transact(&write, RECEIPTS_ID, Ending::Commit) => panic!("it cannot be over"),
+        () = until(&site.db, "SELECT count(*) FROM pg_locks WHERE NOT granted", "1") => {}
+    }
+    until(&site.db, "SELECT count(*) FROM pg_locks WHERE NOT granted", "0").await;
+    holder.execute("ROLLBACK").await.unwrap();
+    assert_eq!(site.value("SELECT count(*) FROM synapsor_writeback_receipts").await.as_deref(), Some("0"));
+    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    assert_eq!(effect, Effect::Committed { new_version: Some("2".to_owned()) });
+    pooled.strangers_find_nothing("a write that was left").await;
+}
