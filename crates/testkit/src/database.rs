@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use session::{Session, SqlError};
 
-use crate::servers::{CA_FILE, FOREIGN_CA_FILE, MYSQL_URL, OwnPostgres, POSTGRES_URL, Pooler};
+use crate::servers::{CA_FILE, FOREIGN_CA_FILE, MYSQL_URL, OwnMariadb, OwnPostgres, POSTGRES_URL, Pooler};
 
 /// Names an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +55,7 @@ pub async fn postgres() -> Database {
 
 /// Makes a database on a server of the test's own; it goes away together with that.
 pub async fn postgres_at(server: &OwnPostgres) -> Database {
-    let mut db = postgres_on(server.url()).await;
-    // Dropping it there could wait for ever: such servers are made for what a good one does not do.
-    if let Home::Server { kept, .. } = &mut db.home {
-        *kept = true;
-    }
-    db
+    postgres_on(server.url()).await.kept()
 }
 
 async fn postgres_on(admin: String) -> Database {
@@ -79,7 +74,15 @@ async fn postgres_on(admin: String) -> Database {
 
 /// Makes a database on the run's MariaDB server. Panics with a hint when the run has none.
 pub async fn mysql() -> Database {
-    let admin = server_url(MYSQL_URL);
+    mysql_on(server_url(MYSQL_URL)).await
+}
+
+/// Makes a database on a MariaDB server of the test's own; it goes away together with that.
+pub async fn mysql_at(server: &OwnMariadb) -> Database {
+    mysql_on(server.url()).await.kept()
+}
+
+async fn mysql_on(admin: String) -> Database {
     let name = fresh_name();
     let script = format!(
         "CREATE DATABASE {name}; CREATE USER '{name}_reader'@'%' IDENTIFIED BY '{}'; \
@@ -105,6 +108,15 @@ impl Database {
             Engine::Mysql => mysql().await,
             Engine::Sqlite => sqlite(),
         }
+    }
+
+    /// Leaves it to its server's end: dropping it could wait for ever where a server is made for what a good one does
+    /// not do.
+    fn kept(mut self) -> Database {
+        if let Home::Server { kept, .. } = &mut self.home {
+            *kept = true;
+        }
+        self
     }
 
     /// Returns the engine.

@@ -8,22 +8,21 @@ mod binaries;
 mod certificates;
 mod guard;
 mod launch;
+mod mariadb;
 mod pooler;
 mod postgres;
 
 use std::fs;
-use std::io::{self, Read as _};
-use std::net::TcpStream;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub use binaries::{Missing, PGBOUNCER, missing};
+pub use mariadb::OwnMariadb;
 pub use pooler::Pooler;
 pub use postgres::OwnPostgres;
 
 use binaries::Binaries;
 use certificates::Certificates;
-use guard::as_server_user;
 use launch::Camp;
 
 /// Names the variable that holds the PostgreSQL administrator's URL.
@@ -65,7 +64,7 @@ impl Servers {
         let file = |name: &str| self.camp.dir().join(name).display().to_string();
         [
             (POSTGRES_URL, postgres::url(postgres)),
-            (MYSQL_URL, format!("mysql://admin:{ADMIN_PASSWORD}@127.0.0.1:{mysql}/mysql")),
+            (MYSQL_URL, mariadb::url(mysql)),
             (CA_FILE, file("ca.pem")),
             (FOREIGN_CA_FILE, file("foreign-ca.pem")),
         ]
@@ -77,11 +76,7 @@ impl Servers {
         Certificates { dir: self.camp.dir() }.write(&names).map_err(io::Error::other)?;
         let [postgres, mariadb] = &homes;
         fs::write(postgres.join("password"), ADMIN_PASSWORD)?;
-        // The server reads one statement a line from this file.
-        let accounts = format!(
-            "CREATE USER 'admin'@'%' IDENTIFIED BY '{ADMIN_PASSWORD}';\nGRANT ALL ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n"
-        );
-        fs::write(mariadb.join("accounts.sql"), accounts)?;
+        mariadb::write_accounts(mariadb)?;
         for home in &homes {
             self.camp.hand_over(home)?;
         }
@@ -101,45 +96,13 @@ impl Servers {
     }
 
     fn start_mariadb(&mut self, binaries: &Binaries, home: &Path) -> Result<(), String> {
-        let mut install = as_server_user(self.camp.dir(), &binaries.mariadb_install_db);
-        install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
-        install.arg(format!("--datadir={}", home.join("data").display()));
-        launch::complete(install, home)?;
-
-        let dir = self.camp.dir().to_owned();
-        let server = |port: u16| {
-            let mut command = as_server_user(&dir, &binaries.mariadbd);
-            command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin"]);
-            // What Debian's own configuration sets; without it the server would speak latin1.
-            command.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
-            command.args([
-                "--innodb-buffer-pool-size=64M",
-                "--innodb-flush-log-at-trx-commit=0",
-                "--max-connections=200",
-            ]);
-            command.arg(format!("--default-time-zone={SERVER_ZONE}")).arg(format!("--port={port}"));
-            for (option, file) in [
-                ("datadir", "data"),
-                ("socket", "socket"),
-                ("pid-file", "pid"),
-                ("init-file", "accounts.sql"),
-                ("ssl-cert", "server.pem"),
-                ("ssl-key", "server.key"),
-            ] {
-                command.arg(format!("--{option}={}", home.join(file).display()));
-            }
-            Ok(command)
-        };
-        self.ports[1] = self.camp.serve(home, server, greets)?;
+        mariadb::init(&self.camp, binaries, home)?;
+        let options = [
+            "--max-connections=200".to_owned(),
+            format!("--ssl-cert={}", home.join("server.pem").display()),
+            format!("--ssl-key={}", home.join("server.key").display()),
+        ];
+        self.ports[1] = mariadb::start(&mut self.camp, binaries, home, &options)?;
         Ok(())
     }
-}
-
-/// Tells whether a MariaDB server greets on this port: a packet whose body starts with protocol version 10.
-fn greets(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
-    let mut greeting = [0; 5];
-    stream.set_read_timeout(Some(Duration::from_secs(2))).is_ok()
-        && stream.read_exact(&mut greeting).is_ok()
-        && greeting[4] == 10
 }
