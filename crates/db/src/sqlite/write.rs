@@ -62,6 +62,11 @@ impl SqliteTx {
 
     /// Runs a statement and says how many rows it changed itself.
     pub(crate) async fn execute(&mut self, sql: &Sql) -> Result<u64, Reject> {
+        // After the rollback it would be a transaction of its own.
+        if self.stage != Stage::Open {
+            let fault = Fault::new(Class::Other, "the transaction takes no more statements");
+            return Err(Reject::Refused(Violation::Other, fault));
+        }
         let sql = sql.clone();
         self.step(move |connection, brake| connection.execute(&sql, brake)).await
     }

@@ -112,3 +112,46 @@ async fn dropping_it_undoes_it_and_gives_the_turn_back() {
     drop(tx);
     assert_eq!(stored(&path), 1);
 }
+
+#[tokio::test]
+async fn a_disk_that_fills_up_at_any_statement_leaves_nothing_of_the_write() {
+    const STEPS: [&str; 3] = [
+        "INSERT INTO r VALUES (1, zeroblob(9000))",
+        "UPDATE t SET a = zeroblob(9000)",
+        "UPDATE r SET b = zeroblob(30000) WHERE a = 1",
+    ];
+    let mut reached = std::collections::BTreeSet::new();
+    for spare in 0..16 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.db");
+        let sqlite = database(&path);
+        sqlite.execute_batch("CREATE TABLE r (a, b)").unwrap();
+        let pages: i64 = sqlite.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        drop(sqlite);
+        let mut tx = begin(&path).await;
+        let limit = format!("PRAGMA max_page_count = {}", pages + spare);
+        tx.connection.as_ref().unwrap().run(&limit).unwrap();
+        let mut done = 0;
+        for step in STEPS {
+            match tx.execute(&set(step)).await {
+                Ok(1) => done += 1,
+                Err(Reject::Refused(Violation::Other, _)) => break,
+                other => panic!("{step}: {other:?}"),
+            }
+        }
+        reached.insert(done);
+        if done == STEPS.len() {
+            assert!(matches!(tx.commit().await, Commit::Done));
+            continue;
+        }
+        assert!(tx.rollback().await);
+        // What is tried next does not become a transaction of its own.
+        assert!(tx.execute(&set("DELETE FROM t")).await.is_err());
+        drop(tx);
+        let sqlite = rusqlite::Connection::open(&path).unwrap();
+        let left: String =
+            sqlite.query_row("SELECT a || ' ' || (SELECT count(*) FROM r) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, "1 0", "{spare} pages to spare");
+    }
+    assert_eq!(reached.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
