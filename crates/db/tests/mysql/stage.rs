@@ -54,7 +54,10 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
-        let db = database::mysql().await;
+        Self::in_db(database::mysql().await).await
+    }
+
+    pub async fn in_db(db: Database) -> Self {
         let reader = open(&db.admin_url(), Role::Reader, source());
         let writer = open(&db.admin_url(), Role::Writer, source());
         let maria = db.query_text("SELECT VERSION()").await[0][0].as_ref().is_some_and(|text| text.contains("MariaDB"));
