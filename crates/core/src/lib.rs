@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod args;
+pub mod check;
 pub mod code;
 pub mod config;
 pub mod contract;
@@ -13,6 +14,7 @@ pub mod event;
 pub mod evidence;
 pub mod id;
 pub mod plan;
+pub mod privilege;
 pub mod problem;
 pub mod proposal;
 pub mod redact;

@@ -163,11 +163,7 @@ pub fn rehearsal_keys(keys: &ReceiptKeys) -> ReceiptKeys {
 /// Where a source's receipts are: the configured schema, else the target's.
 #[must_use]
 pub fn place(ready: &Ready<'_>) -> Place {
-    let receipts = &ready.source().receipts;
-    Place {
-        schema: receipts.schema.clone().unwrap_or_else(|| ready.capability().target.schema.clone()),
-        table: receipts.table.clone(),
-    }
+    Place::of(ready.source(), &ready.capability().target)
 }
 
 /// The reviewed values that the ledger holds exactly, with masked ones given back by `unmask` (which reads and checks

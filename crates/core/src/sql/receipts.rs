@@ -1,7 +1,7 @@
 //! The receipt table in the source database: what it is, and every statement on it.
 
 use super::{Bind, Sql, Writer, mysql};
-use crate::contract::EngineKind;
+use crate::contract::{EngineKind, Source, Target};
 use crate::id::Ident;
 use crate::value::Kind;
 
@@ -15,8 +15,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where a source keeps the receipts of a target: the configured schema, else the target's.
+    #[must_use]
+    pub fn of(source: &Source, target: &Target) -> Self {
+        let schema = source.receipts.schema.clone().unwrap_or_else(|| target.schema.clone());
+        Self { schema, table: source.receipts.table.clone() }
+    }
+
     /// The one-row table that holds the receipt table's own identity.
-    fn identity_table(&self) -> Option<Ident> {
+    #[must_use]
+    pub fn identity_table(&self) -> Option<Ident> {
         Ident::parse(&format!("{}_id", self.table)).ok()
     }
 }
@@ -40,6 +48,15 @@ pub struct ReceiptKeys {
 
 /// A receipt row as found: job, proposal hash, status, new version, in [`by_key`]'s output order.
 pub const FOUND_COLUMNS: [&str; 4] = ["job_id", "proposal_hash", "status", "new_version"];
+/// The columns that find a receipt.
+pub const KEY_COLUMNS: [&str; 2] = ["idempotency_key", "job_id"];
+/// The columns of a new receipt, in [`insert`]'s order.
+pub const INSERTED_COLUMNS: [&str; 7] =
+    ["idempotency_key", "job_id", "proposal_id", "proposal_hash", "ledger_id", "ledger_head", "status"];
+/// The columns that completing a receipt sets.
+pub const FINISHED_COLUMNS: [&str; 3] = ["new_version", "result_hash", "completed_at"];
+/// The column of the identity table.
+pub const IDENTITY_COLUMN: &str = "receipts_id";
 
 /// Reads the table's identity.
 #[must_use]
@@ -71,7 +88,10 @@ fn insert_row(engine: EngineKind, place: &Place, keys: &ReceiptKeys, status: &st
     let mut out = Writer::new(engine);
     out.raw(if engine == EngineKind::Sqlite { "INSERT OR ABORT INTO " } else { "INSERT INTO " });
     out.table(&place.schema, &place.table);
-    out.raw(" (idempotency_key, job_id, proposal_id, proposal_hash, ledger_id, ledger_head, status) VALUES (");
+    for (index, column) in INSERTED_COLUMNS.into_iter().enumerate() {
+        out.raw(if index == 0 { " (" } else { ", " }).raw(column);
+    }
+    out.raw(") VALUES (");
     let values = [
         &keys.idempotency_key,
         &keys.job_id,
