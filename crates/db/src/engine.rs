@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use synapsor_core::contract::{EngineKind, Source};
 use synapsor_core::id::Ident;
+use synapsor_core::privilege::{Relation, Rights};
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::Place;
 use synapsor_core::sql::write::GuardedWrite;
@@ -120,6 +121,15 @@ impl Engine {
             Self::Mysql(engine) => engine.receipts(place).await,
             Self::Sqlite(engine) => engine.receipts(place).await,
         }
+    }
+
+    /// Asks what the account may do, with these tables and beside.
+    pub async fn privileges(&self, relations: &[Relation]) -> Result<Rights, Fault> {
+        Ok(match self {
+            Self::Postgres(engine) => Rights::Account(Box::new(engine.privileges(relations).await?)),
+            Self::Mysql(engine) => Rights::Account(Box::new(engine.privileges(relations).await?)),
+            Self::Sqlite(engine) => Rights::Files(engine.privileges().await?),
+        })
     }
 
     /// Runs a guarded write. A fault means that nothing was written; what was or may have been is an [`Effect`].

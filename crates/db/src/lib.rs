@@ -5,5 +5,6 @@ pub mod fault;
 pub mod ledger;
 mod mysql;
 mod postgres;
+mod rehearse;
 mod sqlite;
 mod tx;

@@ -4,6 +4,7 @@ mod address;
 mod catalog;
 mod columns;
 mod link;
+mod privileges;
 mod reader;
 mod receipts;
 mod refusal;
@@ -13,6 +14,7 @@ mod writer;
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable as _;
+use synapsor_core::privilege::{Held, Relation};
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::Place;
 use synapsor_core::value::{Cell, Table};
@@ -54,6 +56,10 @@ impl Mysql {
 
     pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {
         receipts::state(&self.links, place).await
+    }
+
+    pub(crate) async fn privileges(&self, relations: &[Relation]) -> Result<Held, Fault> {
+        privileges::held(&self.links, relations).await
     }
 
     /// Each statement may take as long as it needs: it changes the shape of a table that may be large.

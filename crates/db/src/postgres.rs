@@ -7,6 +7,7 @@ mod cancel;
 mod catalog;
 mod kinds;
 mod pool;
+mod privileges;
 mod run;
 mod said;
 mod tls;

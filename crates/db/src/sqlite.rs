@@ -4,12 +4,14 @@ mod catalog;
 mod connection;
 mod error;
 mod file;
+mod privileges;
 mod write;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use synapsor_core::contract::Source;
+use synapsor_core::privilege::Files;
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::Place;
 use synapsor_core::value::{Cell, Table};
@@ -65,6 +67,13 @@ impl Sqlite {
             connection.look(brake, |sqlite| catalog::receipts(sqlite, &place))
         })
         .await
+    }
+
+    pub(crate) async fn privileges(&self) -> Result<Files, Fault> {
+        let path = self.path.clone();
+        blocking(self.source.statement_timeout, move |_| privileges::files(&path))
+            .await
+            .unwrap_or_else(|| Err(Fault::new(Class::Other, "the thread of a look broke")))
     }
 
     /// Runs all statements or none.

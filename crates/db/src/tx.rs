@@ -39,7 +39,7 @@ pub(crate) enum Commit {
 }
 
 impl Tx {
-    async fn execute(&mut self, sql: &Sql) -> Result<u64, Reject> {
+    pub(crate) async fn execute(&mut self, sql: &Sql) -> Result<u64, Reject> {
         match self {
             Self::Postgres(tx) => tx.execute(sql).await,
             Self::Mysql(tx) => tx.execute(sql).await,
@@ -65,7 +65,7 @@ impl Tx {
     }
 
     /// Undoes everything. The connection may then be used to look; `false` if it is lost.
-    async fn rollback(&mut self) -> bool {
+    pub(crate) async fn rollback(&mut self) -> bool {
         match self {
             Self::Postgres(tx) => tx.rollback().await,
             Self::Mysql(tx) => tx.rollback().await,

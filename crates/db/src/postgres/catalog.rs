@@ -176,14 +176,14 @@ pub(super) fn unfit_receipts(found: &Rows) -> Option<ReceiptsState> {
     Some(ReceiptsState::Unsafe { why })
 }
 
-fn text(row: &[Cell], index: usize) -> &str {
+pub(super) fn text(row: &[Cell], index: usize) -> &str {
     row.get(index).and_then(Cell::text).unwrap_or_default()
 }
 
-fn list(row: &[Cell], index: usize) -> Vec<String> {
+pub(super) fn list(row: &[Cell], index: usize) -> Vec<String> {
     serde_json::from_str(text(row, index)).unwrap_or_default()
 }
 
-fn unreadable() -> Fault {
+pub(super) fn unreadable() -> Fault {
     Fault::new(Class::Other, "the catalog's answer does not read")
 }

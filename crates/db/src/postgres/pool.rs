@@ -85,6 +85,13 @@ impl Pool {
         Ok(Lease { conn, clean: false, pool: Arc::clone(self), _permit: permit })
     }
 
+    /// The role and the database that the URL names.
+    pub(super) fn names(&self) -> [String; 2] {
+        let config = &self.target.config;
+        let role = config.get_user().unwrap_or_default();
+        [role.to_owned(), config.get_dbname().unwrap_or(role).to_owned()]
+    }
+
     fn take_idle(&self) -> Option<Arc<Conn>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         std::iter::from_fn(|| idle.pop()).find(|conn| !conn.client.is_closed())
