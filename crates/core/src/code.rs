@@ -223,7 +223,7 @@ codes! {
         "Propose a value that fits the column.";
     PermissionDenied, "PERMISSION_DENIED", Failed, Internal,
         "The database role lacks a privilege that this needs.",
-        "Grant the role what is missing; the runner's log names the object.";
+        "Run `synapsor-runner writeback doctor`; it names each missing grant. The runner's log names the object.";
     ObjectMissing, "OBJECT_MISSING", Failed, Internal,
         "A configured schema, table or column does not exist in the source database, or the role cannot see it.",
         "Compare the capability's `target` and columns with the database.";

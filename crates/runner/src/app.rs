@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod call;
 pub mod decide;
+pub mod doctor;
 pub mod export;
 pub mod load;
 pub mod lookup;
@@ -77,7 +78,7 @@ impl App {
         }
         let source = self.source_of(capability)?;
         let engine = self.sources.reader(source)?;
-        let table = Arc::new(source::describe(&engine, capability).await?);
+        let table = Arc::new(source::describe_for_reading(&engine, capability).await?);
         if let Ok(mut tables) = self.tables.write() {
             tables.insert(capability.name.clone(), Arc::clone(&table));
         }

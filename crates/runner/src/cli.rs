@@ -168,7 +168,7 @@ async fn run(command: Command, out: &Out) -> Ended {
         Command::Events(command) => events::run(command, out).await,
         Command::Shadow(command) => shadow::run(command, out).await,
         Command::Store(command) => store::run(command, out).await,
-        Command::Writeback(command) => writeback::run(command, out),
+        Command::Writeback(command) => writeback::run(command, out).await,
         Command::Explain(args) => explain::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Validate(args) => validate::run(&args, out),

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use synapsor_core::code::Code;
 use synapsor_core::contract::{Capability, Source};
 use synapsor_core::id::Ident;
+use synapsor_core::privilege::written_columns;
 use synapsor_core::refusal::Refusal;
 use synapsor_core::value::Table;
 use synapsor_db::engine::{Access, Ask, Engine, Role};
@@ -82,9 +83,17 @@ impl App {
 }
 
 /// Looks a capability's table up; it must exist, with every column that the capability names.
+pub(super) async fn describe_for_reading(engine: &Engine, capability: &Capability) -> Result<Table, Stop> {
+    look_up(engine, capability, capability.all_columns()).await
+}
+
+/// As [`describe_for_reading`], for a guarded write: with the columns that it names, since a writer may see no others.
 pub(super) async fn describe(engine: &Engine, capability: &Capability) -> Result<Table, Stop> {
+    look_up(engine, capability, written_columns(capability)).await
+}
+
+async fn look_up(engine: &Engine, capability: &Capability, columns: Vec<Ident>) -> Result<Table, Stop> {
     let target = &capability.target;
-    let columns = capability.all_columns();
     let ask = Ask { schema: target.schema.clone(), table: target.table.clone(), columns: columns.clone() };
     let missing = |what: String| Refusal::new(Code::ObjectMissing, what);
     let Some(table) = engine.describe(&ask).await? else {

@@ -21,11 +21,18 @@ pub const DEFAULT_STORE: &str = "./.synapsor/local.db";
 /// Which configuration and which ledger.
 #[derive(Debug, Clone, Args)]
 pub struct Where {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    store: Store,
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
     /// The configuration file [default: synapsor.runner.json, or `SYNAPSOR_MCP_CONFIG`].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    #[command(flatten)]
-    store: Store,
 }
 
 /// Which ledger.
@@ -76,25 +83,25 @@ fn config_here() -> Option<Contract> {
     config::read(&text, &ReadOptions { read_only: true }).contract
 }
 
-impl Where {
+impl ConfigFile {
     /// The configuration's path.
     #[must_use]
-    pub fn config_path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.config
             .clone()
             .or_else(|| secrets::plain("SYNAPSOR_MCP_CONFIG").map(PathBuf::from))
             .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
     }
 
-    /// The ledger's path.
+    /// What relative paths in the configuration refer to.
     #[must_use]
-    pub fn store_path(&self, contract: &Contract) -> PathBuf {
-        self.store.path(Some(contract))
+    pub fn folder(&self) -> PathBuf {
+        self.path().parent().map_or_else(PathBuf::new, Path::to_path_buf)
     }
 
     /// Reads and checks the configuration; every problem is shown.
     pub fn contract(&self, out: &Out, options: &ReadOptions) -> Result<Contract, Refusal> {
-        let path = self.config_path();
+        let path = self.path();
         let (text, report) = read_config(&path, options)?;
         let name = path.display().to_string();
         match report.contract {
@@ -109,6 +116,25 @@ impl Where {
                 Err(Refusal::new(Code::ConfigInvalid, format!("`{name}` has {count} problem(s), listed above")))
             }
         }
+    }
+}
+
+impl Where {
+    /// The configuration's path.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.config.path()
+    }
+
+    /// The ledger's path.
+    #[must_use]
+    pub fn store_path(&self, contract: &Contract) -> PathBuf {
+        self.store.path(Some(contract))
+    }
+
+    /// Reads and checks the configuration; every problem is shown.
+    pub fn contract(&self, out: &Out, options: &ReadOptions) -> Result<Contract, Refusal> {
+        self.config.contract(out, options)
     }
 
     /// Opens everything a use case needs.

@@ -4,6 +4,7 @@
 mod apply;
 mod bad_input;
 mod examples;
+mod provision;
 mod secrets;
 mod stage;
 mod story;

@@ -25,6 +25,11 @@ pub(crate) fn binary() -> PathBuf {
 
 /// Sets the billing example up on a fresh database, with the receipt table and column-level grants.
 pub(crate) async fn billing(engine: Engine) -> Stage {
+    configured(engine, |config| config).await
+}
+
+/// As [`billing`], with another configuration from the start.
+pub(crate) async fn configured(engine: Engine, change: impl Fn(String) -> String) -> Stage {
     let name = engine.name();
     let example = Path::new(EXAMPLE);
     let read = |file: String| std::fs::read_to_string(example.join(&file)).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -33,7 +38,7 @@ pub(crate) async fn billing(engine: Engine) -> Stage {
     } else {
         format!("synapsor.runner.{name}.json")
     };
-    stage(engine, &read(format!("schema.{name}.sql")), &read(format!("seed.{name}.sql")), &read(file)).await
+    stage(engine, &read(format!("schema.{name}.sql")), &read(format!("seed.{name}.sql")), &change(read(file))).await
 }
 
 /// Sets any tables up, with a configuration whose MySQL schema is called `app`.
@@ -49,35 +54,35 @@ pub(crate) async fn stage(engine: Engine, schema: &str, seed: &str, config: &str
     env.write("synapsor.runner.json", config.replace("\"statement_timeout_ms\": 3000", PATIENT));
     env.set("SYNAPSOR_TENANT_ID", "acme").set("SYNAPSOR_PRINCIPAL", "support.agent");
     env.set("BILLING_READ_URL", db.reader_url()).set("BILLING_WRITE_URL", db.writer_url());
-    let stage = Stage { env, db };
+    let mut stage = Stage { env, db };
     stage.migrate().await;
     stage.grant().await;
     stage
 }
 
 impl Stage {
-    async fn migrate(&self) {
-        let engine = self.db.engine().name();
-        let printed = self.run(["writeback", "migration", "--engine", engine, "--schema", self.db.schema()]).expect(0);
-        let statements: Vec<&str> = printed.lines().filter(|line| !line.starts_with("--")).collect();
-        self.db.execute(&statements.join("\n")).await;
+    async fn migrate(&mut self) {
+        self.env.set("ADMIN_URL", self.db.admin_url());
+        self.run(["writeback", "migration", "--execute", "--admin-url-env", "ADMIN_URL", "--yes"]).expect(0);
+        self.env.unset("ADMIN_URL");
     }
 
+    /// Grants exactly what the program prints. Nothing may come through everyone's privileges instead.
     async fn grant(&self) {
-        let grants = match self.db.engine() {
+        let printed = self.run(["writeback", "grants"]).expect(0);
+        let statements: Vec<&str> = printed.lines().filter(|line| !line.starts_with("--")).collect();
+        let statements =
+            statements.join("\n").replace("<reader_role>", "{reader}").replace("<writer_role>", "{writer}");
+        match self.db.engine() {
             Engine::Postgres => {
-                "GRANT USAGE ON SCHEMA public TO {reader}, {writer};
-                 GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}, {writer};
-                 GRANT INSERT, UPDATE ON synapsor_writeback_receipts TO {writer};
-                 GRANT UPDATE ON ALL TABLES IN SCHEMA public TO {writer};"
+                let database = self.db.query_text("SELECT current_database()").await.remove(0).remove(0).unwrap();
+                self.db.execute(&format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")).await;
+                self.db.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC").await;
+                self.db.execute(&statements.replace("<database>", &database)).await;
             }
-            Engine::Mysql => {
-                "GRANT SELECT ON {schema}.* TO {reader};
-                 GRANT SELECT, INSERT, UPDATE ON {schema}.* TO {writer};"
-            }
-            Engine::Sqlite => return,
-        };
-        self.db.execute(grants).await;
+            Engine::Mysql => self.db.execute(&statements).await,
+            Engine::Sqlite => assert_eq!(statements, "", "a file knows no grants"),
+        }
     }
 
     pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Output {
