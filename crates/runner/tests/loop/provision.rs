@@ -1,5 +1,7 @@
 //! Provisioning apart from use: what is printed is enough, each part of it is missed by name, and more than it is noticed.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::Value;
 use synapsor_testkit::database::Engine;
 use synapsor_testkit::env::Output;
@@ -359,6 +361,12 @@ async fn a_file_has_permissions_in_place_of_grants() {
     assert_eq!(doctor(&stage), (0, Vec::new()));
     stage.run(["writeback", "doctor", "--check-db"]).expect(0);
     assert!(stage.receipts().await.is_empty(), "what was rehearsed is undone");
+    let folder = stage.db.path().unwrap().parent().unwrap().to_owned();
+    let allow = |mode| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o555);
+    let (status, found) = doctor(&stage);
+    allow(0o755);
+    assert_eq!((status, found[0]["id"].as_str()), (1, Some("writer.file")), "{found:#?}");
     stage.db.execute("DROP TABLE synapsor_writeback_receipts").await;
     let (status, found) = doctor(&stage);
     assert_eq!((status, found[0]["id"].as_str()), (1, Some("receipts.missing")), "{found:#?}");

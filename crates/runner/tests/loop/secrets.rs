@@ -96,8 +96,20 @@ async fn planted_secrets_are_written_nowhere() {
             ),
         );
         let down = stage.env.run(["-vv", "smoke", "call", "billing.inspect_invoice", "--json", &arguments("INV-3001")]);
-        written.push_str(&down.stdout);
-        written.push_str(&down.stderr);
+        let admin = "postgres://root:Pl4nted-In-Url@127.0.0.1:1/app";
+        stage.env.set("ADMIN_URL", admin);
+        let migration = ["-vv", "writeback", "migration", "--yes", "--execute", "--admin-url-env"];
+        let others = [
+            stage.env.run(["-vv", "writeback", "doctor", "--check-db"]),
+            stage.env.run([&migration[..], &["ADMIN_URL"]].concat()),
+            // Where a variable's name belongs.
+            stage.env.run([&migration[..], &[admin]].concat()),
+        ];
+        for output in others.iter().chain([&down]) {
+            assert_ne!(output.status, 0, "{}", output.stdout);
+            written.push_str(&output.stdout);
+            written.push_str(&output.stderr);
+        }
         for mark in MARKS {
             assert!(!written.contains(mark), "{engine:?}: {mark} was printed:\n{written}");
         }
