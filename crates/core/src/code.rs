@@ -193,12 +193,22 @@ codes! {
     WritebackBusy, "WRITEBACK_BUSY", Unavailable, TemporarilyUnavailable,
         "Another process is applying this proposal and has not finished within its lease.",
         "Try again; if it persists, run `synapsor-runner reconcile <id>`.";
+    WritebackTooLate, "WRITEBACK_TOO_LATE", Unavailable, TemporarilyUnavailable,
+        "The write was not ready before its lease ended, so it was undone before COMMIT: another process may have taken over.",
+        "Run `synapsor-runner apply <id>` again; raise the source's timeouts if it persists.";
     WritebackFenced, "WRITEBACK_FENCED", Done, Internal,
         "The unfinished apply wrote nothing and never can: a fence holds its place. The proposal is approved again.",
         "Run `synapsor-runner apply <id>`.";
     OutcomeUnknown, "OUTCOME_UNKNOWN", Unknown, TemporarilyUnavailable,
         "The change was sent but no answer came back, so whether it was committed is not known yet.",
         "Run `synapsor-runner reconcile <id>`; it asks the source database.";
+
+    LostAfterApply, "LOST_AFTER_APPLY", Failed, Internal,
+        "The ledger holds a receipt for a change that the source database has no receipt for: a failover, a restore or a deletion lost it.",
+        "Compare the row with the proposal; if the change is gone and still wanted, propose it again.";
+    ReceiptWithoutLedger, "RECEIPT_WITHOUT_LEDGER", Failed, Internal,
+        "The source database holds this ledger's receipt for a change that the ledger does not know as applied: the ledger was restored or edited.",
+        "Run `synapsor-runner apply <id>` if the proposal is there, which finds the receipt; else compare the ledger with a newer backup.";
 
     RowNotFound, "ROW_NOT_FOUND", Conflict, VersionConflict,
         "The row is no longer there for this tenant. Nothing was written.",

@@ -65,6 +65,9 @@ pub struct Evidence {
     pub schema: String,
     /// Table.
     pub table: String,
+    /// The identity of the receipt table there; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipts_id: Option<String>,
     /// The key column.
     pub primary_key: String,
     /// The row's key as text.
@@ -163,6 +166,10 @@ pub struct Claim {
     pub receipts_table: String,
     /// See `receipts_schema`.
     pub receipts_id: String,
+    /// The server that was claimed on, where the engine tells servers apart: after a failover the present one cannot say
+    /// what the lost one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_id: Option<String>,
 }
 
 /// An attempt that ended without effect for a passing reason.

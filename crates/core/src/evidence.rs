@@ -18,6 +18,8 @@ pub struct Seal<'a> {
     pub request_id: &'a RequestId,
     /// The ledger's secret, for masking secret-shaped values.
     pub secret: &'a [u8; 32],
+    /// The identity of the source's receipt table, if there is one.
+    pub receipts_id: Option<&'a str>,
     /// The proposal made from this read.
     pub proposal_id: Option<&'a ProposalId>,
 }
@@ -50,6 +52,7 @@ pub fn seal(capability: &Capability, scope: &Scope, plan: &ReadPlan, row: &Row, 
         source_id: capability.source.as_str().to_owned(),
         schema: capability.target.schema.as_str().to_owned(),
         table: capability.target.table.as_str().to_owned(),
+        receipts_id: seal.receipts_id.map(str::to_owned),
         primary_key: capability.target.primary_key.as_str().to_owned(),
         object_id: key.to_owned(),
         tenant_column: match &capability.target.tenant {

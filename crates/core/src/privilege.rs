@@ -15,7 +15,10 @@ pub use held::{Account, Files, Held, HeldTable, Power, Rights};
 
 use crate::contract::{Advance, Capability, Contract, Cover, EngineKind, Mode, ProposalRule, Source, TenantRule};
 use crate::id::Ident;
-use crate::sql::receipts::{FINISHED_COLUMNS, FOUND_COLUMNS, IDENTITY_COLUMN, INSERTED_COLUMNS, KEY_COLUMNS, Place};
+use crate::sql::receipts::{
+    FINISHED_COLUMNS, FOUND_COLUMNS, IDENTITY_COLUMN, INSERTED_COLUMNS, KEY_COLUMNS, LEDGER_COLUMN, LISTED_COLUMNS,
+    Place,
+};
 
 /// Which of a source's accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,6 +207,8 @@ fn needed_for_receipts(place: &Place, of: Use) -> BTreeSet<Privilege> {
         add(&mut needed, &receipts, Action::Insert, names(&INSERTED_COLUMNS));
         add(&mut needed, &receipts, Action::Select, names(&KEY_COLUMNS));
         add(&mut needed, &receipts, Action::Select, names(&FOUND_COLUMNS));
+        add(&mut needed, &receipts, Action::Select, names(&LISTED_COLUMNS));
+        add(&mut needed, &receipts, Action::Select, names(&[LEDGER_COLUMN]));
         add(&mut needed, &receipts, Action::Update, names(&FINISHED_COLUMNS));
     }
     if let Some(table) = place.identity_table() {

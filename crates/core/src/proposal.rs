@@ -2,6 +2,8 @@
 
 pub mod draft;
 pub mod ready;
+pub mod truth;
+pub mod turn;
 
 use jiff::Timestamp;
 
@@ -147,10 +149,14 @@ impl Proposal {
         }
         let mut proposal = Self { change_set: *change_set, stage: Stage::Pending, next_seq: 1 };
         for event in events {
-            proposal.stage = proposal.stage.step(&event)?;
-            proposal.next_seq += 1;
+            proposal = proposal.then(&event)?;
         }
         Ok(proposal)
+    }
+
+    /// The proposal after one more event.
+    pub fn then(self, event: &Event) -> Result<Self, IllegalStep> {
+        Ok(Self { stage: self.stage.step(event)?, next_seq: self.next_seq + 1, ..self })
     }
 
     /// The exact change.

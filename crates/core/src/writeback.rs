@@ -1,9 +1,13 @@
 //! The guarded write: what it will do, and what its effect means. Both pure; `db` only runs statements and reports.
 
+mod fence;
+mod record;
 mod settle;
 
 use jiff::Timestamp;
 
+pub use fence::{Fenced, settle_fence};
+pub use record::{receipt, record};
 pub use settle::settle;
 
 use crate::code::Code;
@@ -13,13 +17,13 @@ use crate::id::Ident;
 use crate::proposal::ready::Ready;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::sql::receipts::{Place, ReceiptKeys};
+use crate::sql::receipts::{Elsewhere, Identity, Place, ReceiptKeys};
 use crate::sql::write::{Change, GuardedWrite, Version, VersionMove, guarded_write};
 use crate::sql::{Filter, Sql};
 use crate::value::{Cell, Column, Kind, Native, Table, moment};
 use crate::wire::change_set::ChangeSet;
 use crate::wire::job::idempotency_key;
-use crate::wire::receipt::{self, ExecutionReceipt, ReceiptStatus};
+use crate::wire::receipt::ReceiptStatus;
 
 /// A receipt row as found in the source database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +74,10 @@ pub enum Effect {
         /// The column or constraint it named, if that is one of ours to show.
         step: &'static str,
     },
-    /// The receipt table's identity is not the one that was claimed; nothing was written.
-    OtherReceipts,
+    /// The receipt table or the server is not the one that was claimed; nothing was written.
+    Elsewhere(Elsewhere),
+    /// The lease was over before COMMIT, so that others may have taken over; undone.
+    TooLate,
     /// COMMIT was sent and no certain answer came.
     InDoubt {
         /// Why, in safe words.
@@ -90,7 +96,9 @@ pub enum Violation {
     Permission,
     /// A missing schema, table or column.
     Missing,
-    /// Something that passes: a deadlock, a lock or statement timeout, a lost connection before COMMIT.
+    /// The database chose it as a deadlock's victim and undid it: it can be run again at once.
+    Deadlock,
+    /// Something that passes: a lock or statement timeout, a lost connection before COMMIT.
     Transient,
     /// Anything else.
     Other,
@@ -147,7 +155,14 @@ pub fn keys(change_set: &ChangeSet, claim: &Claim, terms: ClaimTerms<'_>) -> Rec
         proposal_hash: change_set.integrity.proposal_hash.clone(),
         ledger_id: terms.ledger_id.to_owned(),
         ledger_head: terms.ledger_head.to_owned(),
+        server_id: claim.server_id.clone(),
     }
+}
+
+/// Where a claim says that it writes.
+#[must_use]
+pub fn claimed(claim: &Claim) -> Identity {
+    Identity { receipts_id: claim.receipts_id.clone(), server_id: claim.server_id.clone() }
 }
 
 /// Keys of a dry run: never those of a real apply.
@@ -158,12 +173,6 @@ pub fn rehearsal_keys(keys: &ReceiptKeys) -> ReceiptKeys {
         job_id: format!("rehearsal:{}", keys.job_id),
         ..keys.clone()
     }
-}
-
-/// Where a source's receipts are: the configured schema, else the target's.
-#[must_use]
-pub fn place(ready: &Ready<'_>) -> Place {
-    Place::of(ready.source(), &ready.capability().target)
 }
 
 /// The reviewed values that the ledger holds exactly, with masked ones given back by `unmask` (which reads and checks
@@ -270,73 +279,5 @@ fn advance(rule: Advance, column: &Column, expected: &Cell, now: Timestamp) -> R
             None if rule == Advance::Auto => Ok(VersionMove::Elsewhere),
             None => refuse("holds no time, so `advance: now` cannot move it"),
         },
-    }
-}
-
-/// Makes the receipt of an outcome.
-#[must_use]
-pub fn receipt(change_set: &ChangeSet, claim: &Claim, outcome: &Outcome, now: Timestamp) -> ExecutionReceipt {
-    let applied = outcome.status == ReceiptStatus::Applied;
-    let version = |text: &String| match change_set.exact.version.as_ref().and_then(|exact| Kind::from_word(&exact.kind))
-    {
-        Some(kind) => Cell::new(kind, Some(text.clone())).json(),
-        None => serde_json::Value::String(text.clone()),
-    };
-    ExecutionReceipt {
-        schema_version: receipt::SCHEMA_VERSION.to_owned(),
-        writeback_job_id: claim.job_id.clone(),
-        proposal_id: change_set.proposal_id.clone(),
-        runner_id: claim.runner_id.clone(),
-        status: outcome.status,
-        rows_affected: u64::from(applied),
-        idempotency_key: idempotency_key(change_set),
-        previous_version: change_set.exact.version.as_ref().map(|_| change_set.guards.expected_version.value.clone()),
-        new_version: outcome.new_version.as_ref().map(version),
-        source_database_mutated: applied,
-        executed_at: now.to_string(),
-        safe_error_code: outcome.code.map(|code| code.text().to_owned()),
-        reason: outcome.reason.clone(),
-        receipt_hash: String::new(),
-    }
-    .sealed()
-}
-
-/// What a fence found out about an expired claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fenced {
-    /// The fence is in: the late applier can never commit.
-    Won,
-    /// The job's receipt was there first.
-    Found(FoundReceipt),
-    /// The source database could not say.
-    Unsure {
-        /// Why, in safe words.
-        reason: &'static str,
-    },
-}
-
-/// What a fence means for the proposal.
-#[must_use]
-pub fn settle_fence(change_set: &ChangeSet, fenced: &Fenced) -> Settlement {
-    match fenced {
-        Fenced::Won => Settlement::Released(Code::WritebackFenced),
-        Fenced::Found(found) if found.status == "canceled" => Settlement::Released(Code::WritebackFenced),
-        Fenced::Found(found)
-            if found.status == "applied"
-                && found.proposal_hash.as_deref() == Some(change_set.integrity.proposal_hash.as_str()) =>
-        {
-            Settlement::Settled(Outcome {
-                status: ReceiptStatus::Applied,
-                code: None,
-                reason: None,
-                new_version: found.new_version.clone(),
-            })
-        }
-        Fenced::Found(_) => Outcome::ended(
-            ReceiptStatus::Failed,
-            Code::ReceiptMismatch,
-            "the receipt table holds another change under this job",
-        ),
-        Fenced::Unsure { reason } => Settlement::InDoubt(reason),
     }
 }

@@ -85,6 +85,7 @@ fn write(advance: VersionMove, version: &str, expected: &str) -> Vec<String> {
         proposal_hash: text("hash"),
         ledger_id: text("ledger"),
         ledger_head: text("head"),
+        server_id: Some(text("server")),
     };
     let write = guarded_write(EngineKind::Postgres, &change, &place, &keys);
     vec![

@@ -46,9 +46,9 @@ fn postgres_accounts_need_just_this() {
             "GRANT CONNECT ON DATABASE \"shop\" TO \"app\";",
             "GRANT USAGE ON SCHEMA \"keep\" TO \"app\";",
             "GRANT USAGE ON SCHEMA \"main\" TO \"app\";",
-            "GRANT SELECT (\"idempotency_key\", \"job_id\", \"new_version\", \"proposal_hash\", \"status\"), INSERT \
-             (\"idempotency_key\", \"job_id\", \"ledger_head\", \"ledger_id\", \"proposal_hash\", \"proposal_id\", \
-             \"status\"), UPDATE (\"completed_at\", \"new_version\", \"result_hash\") ON \
+            "GRANT SELECT (\"idempotency_key\", \"job_id\", \"ledger_id\", \"new_version\", \"proposal_hash\", \
+             \"proposal_id\", \"status\"), INSERT (\"idempotency_key\", \"job_id\", \"ledger_head\", \"ledger_id\", \
+             \"proposal_hash\", \"proposal_id\", \"server_id\", \"status\"), UPDATE (\"completed_at\", \"new_version\", \"result_hash\") ON \
              \"keep\".\"synapsor_writeback_receipts\" TO \"app\";",
             "GRANT SELECT (\"receipts_id\") ON \"keep\".\"synapsor_writeback_receipts_id\" TO \"app\";",
             "GRANT SELECT (\"id\", \"late_fee_cents\", \"tenant_id\", \"updated_at\", \"waiver_reason\"), UPDATE \
@@ -143,8 +143,9 @@ fn statements_on_receipts_name_what_is_granted_and_no_more() {
         proposal_hash: keys(),
         ledger_id: keys(),
         ledger_head: keys(),
+        server_id: Some(keys()),
     };
-    let known = [&INSERTED_COLUMNS[..], &FOUND_COLUMNS, &FINISHED_COLUMNS].concat();
+    let known = [&INSERTED_COLUMNS[..], &FOUND_COLUMNS, &FINISHED_COLUMNS, &LISTED_COLUMNS].concat();
     let named = |sql: &str| {
         let words: BTreeSet<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         known.iter().copied().filter(|name| words.contains(name)).collect::<BTreeSet<_>>()
@@ -153,7 +154,11 @@ fn statements_on_receipts_name_what_is_granted_and_no_more() {
         let [insert, fence] = [receipts::insert(engine, &place, &keys), receipts::fence(engine, &place, &keys)];
         let finish = receipts::finish(engine, &place, &keys, None);
         let (set, found_by) = finish.text().split_once(" WHERE ").expect("a condition");
-        let reads = [receipts::by_key(engine, &place, "x"), receipts::by_job(engine, &place, "x")];
+        let reads = [
+            receipts::by_key(engine, &place, "x"),
+            receipts::by_job(engine, &place, "x"),
+            receipts::by_ledger(engine, &place, "x", "", 1),
+        ];
         let read = reads.iter().map(|sql| sql.text()).chain([found_by]).collect::<Vec<_>>().join(" ");
         let granted = needed_on_receipts(engine, &place, Use::Writer);
         let granted_for = |action: Action| {

@@ -56,6 +56,8 @@ pub struct Stamp<'a> {
     pub mode: Mode,
     /// The ledger's secret, for masking secret-shaped values.
     pub secret: &'a [u8; 32],
+    /// The identity of the source's receipt table, if there is one.
+    pub receipts_id: Option<&'a str>,
     /// The proposal it replaces.
     pub supersedes: Option<&'a str>,
     /// Random text, 32 hex digits.
@@ -114,6 +116,7 @@ pub fn draft(material: &Material<'_>, stamp: &Stamp<'_>) -> Result<ChangeSet, Re
             schema: capability.target.schema.as_str().to_owned(),
             table: capability.target.table.as_str().to_owned(),
             primary_key: ColumnValue { column: capability.target.primary_key.as_str().to_owned(), value: key.json() },
+            receipts_id: stamp.receipts_id.map(str::to_owned),
         },
         before,
         patch: shown_patch,

@@ -3,7 +3,7 @@
 use super::{Bind, Sql, Writer, mysql};
 use crate::contract::{EngineKind, Source, Target};
 use crate::id::Ident;
-use crate::value::Kind;
+use crate::value::{Cell, Kind};
 
 /// Where the receipt table is, always qualified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,46 @@ pub struct ReceiptKeys {
     pub ledger_id: String,
     /// The newest batch of that ledger, `batch:digest`.
     pub ledger_head: String,
+    /// The server that was claimed on, where the engine tells servers apart.
+    pub server_id: Option<String>,
+}
+
+/// Which receipt table on which server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The table's random identity, made by the migration.
+    pub receipts_id: String,
+    /// The server, where the engine tells servers apart: it differs after a failover and after a restore elsewhere.
+    pub server_id: Option<String>,
+}
+
+/// How the receipt table that was found is not the one that was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// Another table: another database.
+    Receipts,
+    /// The same table, or a copy of it, on another server.
+    Server,
+}
+
+impl Identity {
+    /// From a row of [`identity`].
+    #[must_use]
+    pub fn of_row(row: &[Cell]) -> Option<Self> {
+        let text = |index: usize| row.get(index).and_then(Cell::text).map(str::to_owned);
+        Some(Self { receipts_id: text(0)?, server_id: text(1) })
+    }
+
+    /// Whether what was found is what this names. A claim that names no server accepts any.
+    pub fn admits(&self, found: Option<&Self>) -> Result<(), Elsewhere> {
+        match found {
+            Some(found) if found.receipts_id == self.receipts_id => match (&self.server_id, &found.server_id) {
+                (Some(claimed), Some(found)) if claimed != found => Err(Elsewhere::Server),
+                _ => Ok(()),
+            },
+            _ => Err(Elsewhere::Receipts),
+        }
+    }
 }
 
 /// A receipt row as found: job, proposal hash, status, new version, in [`by_key`]'s output order.
@@ -51,23 +91,56 @@ pub const FOUND_COLUMNS: [&str; 4] = ["job_id", "proposal_hash", "status", "new_
 /// The columns that find a receipt.
 pub const KEY_COLUMNS: [&str; 2] = ["idempotency_key", "job_id"];
 /// The columns of a new receipt, in [`insert`]'s order.
-pub const INSERTED_COLUMNS: [&str; 7] =
-    ["idempotency_key", "job_id", "proposal_id", "proposal_hash", "ledger_id", "ledger_head", "status"];
+pub const INSERTED_COLUMNS: [&str; 8] =
+    ["idempotency_key", "job_id", "proposal_id", "proposal_hash", "ledger_id", "ledger_head", "server_id", "status"];
+/// The columns of a listed receipt, in [`by_ledger`]'s output order.
+pub const LISTED_COLUMNS: [&str; 5] = ["idempotency_key", "job_id", "proposal_id", "proposal_hash", "status"];
+/// The column that tells whose receipts are listed.
+pub const LEDGER_COLUMN: &str = "ledger_id";
 /// The columns that completing a receipt sets.
 pub const FINISHED_COLUMNS: [&str; 3] = ["new_version", "result_hash", "completed_at"];
 /// The column of the identity table.
 pub const IDENTITY_COLUMN: &str = "receipts_id";
 
-/// Reads the table's identity.
+/// Distinguishes a PostgreSQL server from its copies: a restored dump has another system, a promoted standby another
+/// timeline. The checkpoint learns of a new timeline late, the recovery part at once.
+const POSTGRES_SERVER: &str = "(SELECT s.system_identifier::text || '/' || \
+    greatest(c.timeline_id, r.min_recovery_end_timeline)::text \
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r)";
+
+/// Distinguishes a MySQL or MariaDB server from its replicas. Each reads its own part: MySQL has an identity that outlives
+/// a change of its host's name, MariaDB has none.
+const MYSQL_SERVER: &str =
+    "CONCAT(@@server_id, '/', /*!50700 @@server_uuid */ /*M! CONCAT(@@hostname, ':', @@port) */)";
+
+/// Reads the table's own identity.
+#[must_use]
+pub fn receipts_id(engine: EngineKind, place: &Place) -> Sql {
+    identity_with(engine, place, None)
+}
+
+/// Reads the table's own identity and, where servers can be told apart, the server's.
 #[must_use]
 pub fn identity(engine: EngineKind, place: &Place) -> Sql {
+    let server = match engine {
+        EngineKind::Postgres => Some(POSTGRES_SERVER),
+        EngineKind::Mysql => Some(MYSQL_SERVER),
+        EngineKind::Sqlite => None,
+    };
+    identity_with(engine, place, server)
+}
+
+fn identity_with(engine: EngineKind, place: &Place, server: Option<&'static str>) -> Sql {
     let mut out = Writer::new(engine);
-    out.raw("SELECT receipts_id FROM ");
+    out.raw("SELECT receipts_id").output(Kind::Text);
+    if let Some(server) = server {
+        out.raw(", ").raw(server).output(Kind::Text);
+    }
+    out.raw(" FROM ");
     match place.identity_table() {
         Some(table) => out.table(&place.schema, &table),
         None => out.table(&place.schema, &place.table),
     };
-    out.output(Kind::Text);
     out.finish()
 }
 
@@ -103,6 +176,7 @@ fn insert_row(engine: EngineKind, place: &Place, keys: &ReceiptKeys, status: &st
     for value in values {
         out.bind(Bind::Text(value.clone())).raw(", ");
     }
+    out.bind(keys.server_id.clone().map_or(Bind::Null, Bind::Text)).raw(", ");
     out.bind(Bind::Text(status.to_owned())).raw(")");
     out.finish()
 }
@@ -143,6 +217,20 @@ fn find(engine: EngineKind, place: &Place, by: &'static str, value: &str) -> Sql
     for _ in FOUND_COLUMNS {
         out.output(Kind::Text);
     }
+    out.finish()
+}
+
+/// Lists what one ledger wrote, in the order of the keys, from the one after `after`.
+#[must_use]
+pub fn by_ledger(engine: EngineKind, place: &Place, ledger_id: &str, after: &str, limit: u64) -> Sql {
+    let mut out = Writer::new(engine);
+    for (index, column) in LISTED_COLUMNS.into_iter().enumerate() {
+        out.raw(if index == 0 { "SELECT " } else { ", " }).raw(column).output(Kind::Text);
+    }
+    out.raw(" FROM ").table(&place.schema, &place.table);
+    out.raw(" WHERE ").raw(LEDGER_COLUMN).raw(" = ").bind(Bind::Text(ledger_id.to_owned()));
+    out.raw(" AND idempotency_key > ").bind(Bind::Text(after.to_owned()));
+    out.raw(" ORDER BY idempotency_key LIMIT ").number(limit);
     out.finish()
 }
 

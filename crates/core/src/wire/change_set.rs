@@ -101,6 +101,10 @@ pub struct ChangeSource {
     pub table: String,
     /// Key.
     pub primary_key: ColumnValue,
+    /// The identity of the receipt table there, so that a decision names a database and not just a name for one; absent
+    /// while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipts_id: Option<String>,
 }
 
 /// What must still hold when a change is applied.

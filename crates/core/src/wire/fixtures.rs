@@ -55,6 +55,7 @@ fn change_set() -> ChangeSet {
         now: NOW.parse().expect("a time"),
         mode: Mode::Review,
         secret: &SECRET,
+        receipts_id: Some("44444444444444444444"),
         supersedes: None,
         salt: "66666666666666666666666666666666",
     };
@@ -70,6 +71,7 @@ fn receipt(change_set: &ChangeSet, outcome: &Outcome) -> ExecutionReceipt {
         receipts_schema: "main".to_owned(),
         receipts_table: "synapsor_writeback_receipts".to_owned(),
         receipts_id: "44444444444444444444".to_owned(),
+        server_id: None,
     };
     writeback::receipt(change_set, &claim, outcome, "2026-06-28T12:01:00Z".parse().expect("a time"))
 }

@@ -2,7 +2,7 @@
 
 use super::{Effect, FoundReceipt, Outcome, Settlement, Violation};
 use crate::code::Code;
-use crate::sql::receipts::ReceiptKeys;
+use crate::sql::receipts::{Elsewhere, ReceiptKeys};
 use crate::sql::write::GuardedWrite;
 use crate::wire::receipt::ReceiptStatus;
 
@@ -22,7 +22,10 @@ pub fn settle(write: &GuardedWrite, keys: &ReceiptKeys, effect: &Effect) -> Sett
         Effect::Missed { affected, look } => missed(write, *affected, look),
         Effect::NotAsApproved { rows } => not_as_approved(write, rows),
         Effect::Rejected { violation, step } => rejected(*violation, step),
-        Effect::OtherReceipts => Settlement::Released(Code::SourceChanged),
+        Effect::Elsewhere(Elsewhere::Receipts) => Settlement::Released(Code::SourceChanged),
+        // The server changed between the claim and the write: a new claim names the new one.
+        Effect::Elsewhere(Elsewhere::Server) => Settlement::Released(Code::TemporarilyUnavailable),
+        Effect::TooLate => Settlement::Released(Code::WritebackTooLate),
         Effect::InDoubt { reason } => Settlement::InDoubt(reason),
     }
 }
@@ -120,7 +123,7 @@ fn rejected(violation: Violation, step: &str) -> Settlement {
         // A missing grant or table is mended by an operator; the approved change itself is still good.
         Violation::Permission => Settlement::Released(Code::PermissionDenied),
         Violation::Missing => Settlement::Released(Code::ObjectMissing),
-        Violation::Transient => Settlement::Released(Code::TemporarilyUnavailable),
+        Violation::Deadlock | Violation::Transient => Settlement::Released(Code::TemporarilyUnavailable),
         Violation::Other => failed(Code::TransactionFailed, "the database refused the transaction"),
     }
 }

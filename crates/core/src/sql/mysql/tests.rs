@@ -130,6 +130,7 @@ fn a_guarded_write_in_full() {
         proposal_hash: "sha256:1".to_owned(),
         ledger_id: "ledger_1".to_owned(),
         ledger_head: "1:abc".to_owned(),
+        server_id: Some("server".to_owned()),
     };
     let write = guarded_write(EngineKind::Mysql, &change, &place, &keys);
     let finish = write.finish.with_version(Some("2026-06-20 08:46:09.000000"));

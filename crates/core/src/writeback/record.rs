@@ -1,0 +1,59 @@
+//! What a settlement leaves in the ledger.
+
+use jiff::Timestamp;
+
+use super::{Outcome, Settlement};
+use crate::event::{BODY_VERSION, Claim, Doubt, Event, Release};
+use crate::proposal::{Proposal, Stage};
+use crate::value::{Cell, Kind};
+use crate::wire::change_set::ChangeSet;
+use crate::wire::job::idempotency_key;
+use crate::wire::receipt::{self, ExecutionReceipt, ReceiptStatus};
+
+/// The event that tells how a claim ended, by `finder`, who holds the claim or fenced it. `None` if there is nothing to
+/// tell: whoever fenced the claim tells it, or the doubt is recorded already.
+#[must_use]
+pub fn record(proposal: &Proposal, finder: &Claim, settlement: &Settlement, now: Timestamp) -> Option<Event> {
+    let (job_id, runner_id) = (finder.job_id.clone(), finder.runner_id.clone());
+    match settlement {
+        Settlement::ClaimLost => None,
+        Settlement::Settled(outcome) => {
+            Some(Event::WritebackSettled(Box::new(receipt(proposal.change_set(), finder, outcome, now))))
+        }
+        Settlement::Released(code) => {
+            Some(Event::WritebackReleased(Release { v: BODY_VERSION, job_id, runner_id, code: code.text().to_owned() }))
+        }
+        Settlement::InDoubt(_) if matches!(proposal.stage(), Stage::Applying { doubt: Some(_), .. }) => None,
+        Settlement::InDoubt(reason) => {
+            Some(Event::WritebackInDoubt(Doubt { v: BODY_VERSION, job_id, runner_id, reason: (*reason).to_owned() }))
+        }
+    }
+}
+
+/// Makes the receipt of an outcome.
+#[must_use]
+pub fn receipt(change_set: &ChangeSet, claim: &Claim, outcome: &Outcome, now: Timestamp) -> ExecutionReceipt {
+    let applied = outcome.status == ReceiptStatus::Applied;
+    let version = |text: &String| match change_set.exact.version.as_ref().and_then(|exact| Kind::from_word(&exact.kind))
+    {
+        Some(kind) => Cell::new(kind, Some(text.clone())).json(),
+        None => serde_json::Value::String(text.clone()),
+    };
+    ExecutionReceipt {
+        schema_version: receipt::SCHEMA_VERSION.to_owned(),
+        writeback_job_id: claim.job_id.clone(),
+        proposal_id: change_set.proposal_id.clone(),
+        runner_id: claim.runner_id.clone(),
+        status: outcome.status,
+        rows_affected: u64::from(applied),
+        idempotency_key: idempotency_key(change_set),
+        previous_version: change_set.exact.version.as_ref().map(|_| change_set.guards.expected_version.value.clone()),
+        new_version: outcome.new_version.as_ref().map(version),
+        source_database_mutated: applied,
+        executed_at: now.to_string(),
+        safe_error_code: outcome.code.map(|code| code.text().to_owned()),
+        reason: outcome.reason.clone(),
+        receipt_hash: String::new(),
+    }
+    .sealed()
+}
