@@ -6,16 +6,16 @@ use synapsor_core::contract::{EngineKind, Source};
 use synapsor_core::id::Ident;
 use synapsor_core::privilege::{Relation, Rights};
 use synapsor_core::sql::Sql;
-use synapsor_core::sql::receipts::Place;
+use synapsor_core::sql::receipts::{Identity, Place};
 use synapsor_core::sql::write::GuardedWrite;
 use synapsor_core::value::{Cell, Table};
-use synapsor_core::writeback::{Effect, Fenced};
+use synapsor_core::writeback::{Effect, Fenced, Violation};
 
 use crate::fault::Fault;
 use crate::mysql::Mysql;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::tx;
+use crate::tx::{self, Tx};
 
 /// How to reach a source under one credential. `Debug` never prints the URL.
 pub struct Access {
@@ -62,11 +62,8 @@ pub struct Ask {
 /// What a receipt table is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiptsState {
-    /// It may be used; this is its own identity.
-    Ready {
-        /// The random identity made by the migration.
-        receipts_id: String,
-    },
+    /// It may be used; this is what a claim on it names.
+    Ready(Identity),
     /// It, or its identity, is not there or not visible.
     Missing,
     /// It could let a change be applied twice.
@@ -77,13 +74,16 @@ pub enum ReceiptsState {
 }
 
 /// How a guarded write ends when every step held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// For real.
-    Commit,
+#[derive(Clone, Copy)]
+pub enum Ending<'a> {
+    /// For real, if this still says, right before COMMIT, that the lease of the claim runs.
+    Commit(&'a (dyn Fn() -> bool + Sync)),
     /// A dry run: everything is undone.
     Rollback,
 }
+
+/// How often a write that was chosen as a deadlock's victim is run again.
+const DEADLOCK_RETRIES: usize = 3;
 
 impl Engine {
     /// Prepares access. Only the URL is looked at.
@@ -132,28 +132,36 @@ impl Engine {
         })
     }
 
-    /// Runs a guarded write. A fault means that nothing was written; what was or may have been is an [`Effect`].
-    pub async fn transact(&self, write: &GuardedWrite, receipts_id: &str, ending: Ending) -> Result<Effect, Fault> {
-        match self {
-            Self::Postgres(engine) => {
-                tx::guarded_write(tx::Tx::Postgres(engine.begin().await?), write, receipts_id, ending).await
+    /// Runs a guarded write where `claimed` says. A fault means that nothing was written; what was or may have been is an
+    /// [`Effect`].
+    pub async fn transact(
+        &self,
+        write: &GuardedWrite,
+        claimed: &Identity,
+        ending: Ending<'_>,
+    ) -> Result<Effect, Fault> {
+        let mut retries = DEADLOCK_RETRIES;
+        loop {
+            let effect = tx::guarded_write(self.begin().await?, write, claimed, ending).await?;
+            let victim = matches!(effect, Effect::Rejected { violation: Violation::Deadlock, .. });
+            if !victim || retries == 0 {
+                return Ok(effect);
             }
-            Self::Mysql(engine) => {
-                tx::guarded_write(tx::Tx::Mysql(engine.begin().await?), write, receipts_id, ending).await
-            }
-            Self::Sqlite(engine) => {
-                tx::guarded_write(tx::Tx::Sqlite(engine.begin().await?), write, receipts_id, ending).await
-            }
+            retries -= 1;
         }
     }
 
-    /// Puts a fence in, or finds what the job left.
-    pub async fn fence(&self, fence: &Fence, receipts_id: &str) -> Result<Fenced, Fault> {
-        match self {
-            Self::Postgres(engine) => tx::fence(tx::Tx::Postgres(engine.begin().await?), fence, receipts_id).await,
-            Self::Mysql(engine) => tx::fence(tx::Tx::Mysql(engine.begin().await?), fence, receipts_id).await,
-            Self::Sqlite(engine) => tx::fence(tx::Tx::Sqlite(engine.begin().await?), fence, receipts_id).await,
-        }
+    /// Puts a fence in where `claimed` says, or finds what the job left.
+    pub async fn fence(&self, fence: &Fence, claimed: &Identity) -> Result<Fenced, Fault> {
+        tx::fence(self.begin().await?, fence, claimed).await
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Tx, Fault> {
+        Ok(match self {
+            Self::Postgres(engine) => Tx::Postgres(engine.begin().await?),
+            Self::Mysql(engine) => Tx::Mysql(engine.begin().await?),
+            Self::Sqlite(engine) => Tx::Sqlite(engine.begin().await?),
+        })
     }
 
     /// Runs statements of the receipt table's migration, one after another, outside any guarded write.

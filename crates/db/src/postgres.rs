@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use synapsor_core::contract::EngineKind;
 use synapsor_core::sql::Sql;
-use synapsor_core::sql::receipts::{Place, identity};
+use synapsor_core::sql::receipts::{Identity, Place, identity};
 use synapsor_core::value::{Cell, Table};
 
 use crate::engine::{Access, Ask, ReceiptsState, Role};
@@ -61,10 +61,7 @@ impl Postgres {
             Err(fault) if fault.class() == Class::Missing => return Ok(ReceiptsState::Missing),
             Err(fault) => return Err(fault),
         };
-        Ok(match rows.first().and_then(|row| row.first()).and_then(Cell::text) {
-            Some(receipts_id) => ReceiptsState::Ready { receipts_id: receipts_id.to_owned() },
-            None => ReceiptsState::Missing,
-        })
+        Ok(rows.first().and_then(|row| Identity::of_row(row)).map_or(ReceiptsState::Missing, ReceiptsState::Ready))
     }
 
     pub(crate) async fn migrate(&self, statements: &[String]) -> Result<(), Fault> {

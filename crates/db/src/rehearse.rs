@@ -4,16 +4,12 @@ use synapsor_core::sql::Sql;
 
 use crate::engine::Engine;
 use crate::fault::{Class, Fault};
-use crate::tx::{Reject, Tx};
+use crate::tx::Reject;
 
 impl Engine {
     /// Runs the statements of a receipt in order, each of which must touch one row, and undoes them.
     pub async fn rehearse(&self, statements: &[Sql]) -> Result<(), Fault> {
-        let mut tx = match self {
-            Self::Postgres(engine) => Tx::Postgres(engine.begin().await?),
-            Self::Mysql(engine) => Tx::Mysql(engine.begin().await?),
-            Self::Sqlite(engine) => Tx::Sqlite(engine.begin().await?),
-        };
+        let mut tx = self.begin().await?;
         let mut done = Ok(());
         for statement in statements {
             done = match tx.execute(statement).await {

@@ -1,6 +1,7 @@
 //! The guarded write, step by step, the same on every engine.
 
 use synapsor_core::sql::Sql;
+use synapsor_core::sql::receipts::Identity;
 use synapsor_core::sql::write::GuardedWrite;
 use synapsor_core::value::Cell;
 use synapsor_core::writeback::{Effect, Fenced, FoundReceipt, Violation};
@@ -87,14 +88,15 @@ impl Tx {
 pub(crate) async fn guarded_write(
     mut tx: Tx,
     write: &GuardedWrite,
-    receipts_id: &str,
-    ending: Ending,
+    claimed: &Identity,
+    ending: Ending<'_>,
 ) -> Result<Effect, Fault> {
     match identity(&mut tx, &write.identity).await {
-        Ok(Some(found)) if found == receipts_id => {}
-        Ok(_) => {
-            tx.rollback().await;
-            return Ok(Effect::OtherReceipts);
+        Ok(found) => {
+            if let Err(elsewhere) = claimed.admits(found.as_ref()) {
+                tx.rollback().await;
+                return Ok(Effect::Elsewhere(elsewhere));
+            }
         }
         Err(reject) => return undone(tx, reject, "receipt table").await,
     }
@@ -131,9 +133,14 @@ pub(crate) async fn guarded_write(
         }
         Err(reject) => return undone(tx, reject, "receipt").await,
     }
-    if ending == Ending::Rollback {
+    let undoing = match ending {
+        Ending::Commit(in_time) if in_time() => None,
+        Ending::Commit(_) => Some(Effect::TooLate),
+        Ending::Rollback => Some(Effect::Rehearsed),
+    };
+    if let Some(effect) = undoing {
         tx.rollback().await;
-        return Ok(Effect::Rehearsed);
+        return Ok(effect);
     }
     Ok(match tx.commit().await {
         Commit::Done => Effect::Committed { new_version },
@@ -144,12 +151,13 @@ pub(crate) async fn guarded_write(
 
 /// Puts a fence in under a job: its unique key blocks on an open transaction of that job, loses to a committed one and
 /// shuts out a late one.
-pub(crate) async fn fence(mut tx: Tx, fence: &Fence, receipts_id: &str) -> Result<Fenced, Fault> {
+pub(crate) async fn fence(mut tx: Tx, fence: &Fence, claimed: &Identity) -> Result<Fenced, Fault> {
     match identity(&mut tx, &fence.identity).await {
-        Ok(Some(found)) if found == receipts_id => {}
-        Ok(_) => {
-            tx.rollback().await;
-            return Ok(Fenced::Unsure { reason: "the receipt table is not the one that was claimed" });
+        Ok(found) => {
+            if let Err(elsewhere) = claimed.admits(found.as_ref()) {
+                tx.rollback().await;
+                return Ok(Fenced::elsewhere(elsewhere));
+            }
         }
         Err(Reject::Refused(_, fault)) => {
             tx.rollback().await;
@@ -177,7 +185,9 @@ pub(crate) async fn fence(mut tx: Tx, fence: &Fence, receipts_id: &str) -> Resul
                 Ok(None) | Err(_) => Fenced::Unsure { reason: "the job's receipt did not read" },
             })
         }
-        Err(Reject::Refused(Violation::Transient, _)) => {
+        Err(Reject::Refused(Violation::Deadlock | Violation::Transient, fault))
+            if fault.class() != Class::Unreachable =>
+        {
             tx.rollback().await;
             Ok(Fenced::Unsure { reason: "the late transaction is still open in the source database" })
         }
@@ -188,9 +198,9 @@ pub(crate) async fn fence(mut tx: Tx, fence: &Fence, receipts_id: &str) -> Resul
     }
 }
 
-async fn identity(tx: &mut Tx, sql: &Sql) -> Result<Option<String>, Reject> {
+async fn identity(tx: &mut Tx, sql: &Sql) -> Result<Option<Identity>, Reject> {
     let rows = tx.fetch(sql).await?;
-    Ok(rows.first().and_then(|row| row.first()).and_then(Cell::text).map(str::to_owned))
+    Ok(rows.first().and_then(|row| Identity::of_row(row)))
 }
 
 async fn undone(mut tx: Tx, reject: Reject, step: &'static str) -> Result<Effect, Fault> {

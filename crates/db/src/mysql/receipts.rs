@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use synapsor_core::contract::EngineKind;
-use synapsor_core::sql::receipts::{Place, identity};
+use synapsor_core::sql::receipts::{Identity, Place, identity};
 
 use super::catalog;
 use super::reader::Links;
@@ -11,13 +11,14 @@ use crate::engine::ReceiptsState;
 use crate::fault::{Class, Fault};
 
 /// The columns that a guarded write names.
-const NEEDED: [&str; 10] = [
+const NEEDED: [&str; 11] = [
     "idempotency_key",
     "job_id",
     "proposal_id",
     "proposal_hash",
     "ledger_id",
     "ledger_head",
+    "server_id",
     "status",
     "new_version",
     "result_hash",
@@ -54,10 +55,7 @@ pub(super) async fn state(links: &Arc<Links>, place: &Place) -> Result<ReceiptsS
     };
     Ok(match rows.as_slice() {
         [] => ReceiptsState::Missing,
-        [row] => match row.first().and_then(|cell| cell.text()) {
-            Some(receipts_id) => ReceiptsState::Ready { receipts_id: receipts_id.to_owned() },
-            None => ReceiptsState::Missing,
-        },
+        [row] => Identity::of_row(row).map_or(ReceiptsState::Missing, ReceiptsState::Ready),
         _ => ReceiptsState::Unsafe { why: "its identity has more than one row".to_owned() },
     })
 }

@@ -118,6 +118,7 @@ fn violation(code: u16) -> Violation {
         1048 | 1216 | 1217 | 1364 | 1369 | 1451 | 1452 | 1557 | 1644 | 1761 | 1762 | 1906 | 3105 | 3819 | 4025 => {
             Violation::Constraint
         }
+        1213 => Violation::Deadlock,
         _ => match class(code) {
             Class::Permission | Class::Credential => Violation::Permission,
             Class::Missing => Violation::Missing,
@@ -148,9 +149,10 @@ mod tests {
         for code in [1205, 1317, 1969, 3024] {
             check(code, Class::Timeout, Violation::Transient);
         }
-        for code in [1020, 1213, 1040] {
+        for code in [1020, 1040] {
             check(code, Class::Busy, Violation::Transient);
         }
+        check(1213, Class::Busy, Violation::Deadlock);
         for code in [1451, 1452, 4025, 3819, 1048, 1644] {
             check(code, Class::Other, Violation::Constraint);
         }

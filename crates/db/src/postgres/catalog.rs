@@ -93,13 +93,14 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 WHERE n.nspname = $1::text AND c.relname = $2::text";
 
 /// The columns that the statements on receipts name.
-const RECEIPT_COLUMNS: [&str; 10] = [
+const RECEIPT_COLUMNS: [&str; 11] = [
     "idempotency_key",
     "job_id",
     "proposal_id",
     "proposal_hash",
     "ledger_id",
     "ledger_head",
+    "server_id",
     "status",
     "new_version",
     "result_hash",

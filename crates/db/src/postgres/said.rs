@@ -91,7 +91,8 @@ fn violation(code: &str) -> Option<Violation> {
         "23505" => return None,
         "42501" => Violation::Permission,
         "42P01" | "42703" | "3F000" => Violation::Missing,
-        "40001" | "40P01" | "55P03" | "57014" => Violation::Transient,
+        "40P01" => Violation::Deadlock,
+        "40001" | "55P03" | "57014" => Violation::Transient,
         _ if code.starts_with("08") || code.starts_with("57P0") => Violation::Transient,
         _ if code.starts_with("23") => Violation::Constraint,
         _ if code.starts_with("22") => Violation::Value,
@@ -157,7 +158,7 @@ mod tests {
         check("42703", Some(Violation::Missing));
         check("3F000", Some(Violation::Missing));
         check("40001", Some(Violation::Transient));
-        check("40P01", Some(Violation::Transient));
+        check("40P01", Some(Violation::Deadlock));
         check("55P03", Some(Violation::Transient));
         check("57014", Some(Violation::Transient));
         check("57P01", Some(Violation::Transient));

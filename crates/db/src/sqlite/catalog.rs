@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 use synapsor_core::id::Ident;
-use synapsor_core::sql::receipts::Place;
+use synapsor_core::sql::receipts::{Identity, Place};
 use synapsor_core::value::{Affinity, Column, Kind, Limits, Native, RefusedTarget, Table};
 
 use crate::engine::{Ask, ReceiptsState};
@@ -66,19 +66,22 @@ pub(super) fn receipts(sqlite: &Connection, place: &Place) -> Result<ReceiptsSta
         .query_map([], |row| row.get::<_, Option<String>>(0))?
         .collect::<Result<Vec<_>>>()?;
     match ids.as_slice() {
-        [Some(receipts_id)] if !receipts_id.is_empty() => Ok(ReceiptsState::Ready { receipts_id: receipts_id.clone() }),
+        [Some(receipts_id)] if !receipts_id.is_empty() => {
+            Ok(ReceiptsState::Ready(Identity { receipts_id: receipts_id.clone(), server_id: None }))
+        }
         [] | [_] => Ok(ReceiptsState::Missing),
         _ => because("it has more than one identity"),
     }
 }
 
-const RECEIPT_COLUMNS: [&str; 10] = [
+const RECEIPT_COLUMNS: [&str; 11] = [
     "idempotency_key",
     "job_id",
     "proposal_id",
     "proposal_hash",
     "ledger_id",
     "ledger_head",
+    "server_id",
     "status",
     "new_version",
     "result_hash",

@@ -7,11 +7,11 @@ use synapsor_core::sql::receipts::{by_job, fence, identity};
 use synapsor_core::sql::write::{Change, guarded_write};
 use synapsor_core::value::{Cell, Kind};
 use synapsor_core::writeback::{Effect, Fenced, Violation};
-use synapsor_db::engine::{Ending, Fence, Role};
+use synapsor_db::engine::{Fence, Role};
 use synapsor_testkit::database::{self, Session};
 use synapsor_testkit::servers::OwnMariadb;
 
-use crate::stage::{RECEIPTS_ID, Stage, change, column, keys, open, source};
+use crate::stage::{CLAIMED, FOR_REAL, Stage, change, column, keys, open, source};
 
 async fn own(options: &[&str]) -> (OwnMariadb, Stage) {
     let server = OwnMariadb::start(options).unwrap();
@@ -98,13 +98,13 @@ async fn a_server_that_was_made_read_only_writes_nothing_and_answers_no_fence() 
     let writer = open(&stage.db.writer_url(), Role::Writer, source());
     stage.db.execute("SET GLOBAL read_only = ON").await;
     let write = guarded_write(EngineKind::Mysql, &change, &stage.place(), &keys("a"));
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await;
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await;
     assert!(!matches!(effect, Ok(Effect::Committed { .. } | Effect::InDoubt { .. })), "{effect:?}");
-    let fenced = writer.fence(&fence_of(&stage, "a"), RECEIPTS_ID).await;
+    let fenced = writer.fence(&fence_of(&stage, "a"), &CLAIMED).await;
     assert!(!matches!(fenced, Ok(Fenced::Won | Fenced::Found(_))), "{fenced:?}");
     assert_eq!(state(&stage).await, "10 1 0");
     stage.db.execute("SET GLOBAL read_only = OFF").await;
-    assert_eq!(writer.fence(&fence_of(&stage, "a"), RECEIPTS_ID).await.unwrap(), Fenced::Won);
+    assert_eq!(writer.fence(&fence_of(&stage, "a"), &CLAIMED).await.unwrap(), Fenced::Won);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_commit_that_is_held_up_and_killed_is_in_doubt_until_a_fence_finds_out
         assert!(matches!(effect, Ok(Effect::InDoubt { .. })), "{kill}: {effect:?}");
         backup.execute("BACKUP STAGE END").await.unwrap();
         // One that hangs up may still commit once it is let go: only the fence knows.
-        let fenced = stage.writer.fence(&fence_of(&stage, key), RECEIPTS_ID).await.unwrap();
+        let fenced = stage.writer.fence(&fence_of(&stage, key), &CLAIMED).await.unwrap();
         let row = stage.db.query_text("SELECT concat_ws(' ', fee, version) FROM t").await[0][0].clone().unwrap();
         match fenced {
             Fenced::Won => assert_eq!(row, "10 1", "{kill}"),

@@ -5,7 +5,7 @@ use synapsor_core::sql::receipts::{Place, migration};
 use synapsor_core::value::{Kind, Limits, Native, RefusedTarget};
 use synapsor_db::engine::{Ask, Engine, ReceiptsState, Role};
 
-use crate::stage::{RECEIPTS_ID, Stage, column, ident, open, source};
+use crate::stage::{RECEIPTS_ID, Stage, column, ident, is_ready, open, source};
 
 fn ask(stage: &Stage, table: &str, columns: &[&str]) -> Ask {
     let columns = columns.iter().map(|name| ident(name)).collect();
@@ -147,24 +147,23 @@ async fn a_receipt_table_must_be_sound() {
         let place = Place { schema: ident(stage.db.schema()), table: ident(table) };
         engine.receipts(&place).await.unwrap()
     };
-    let ready = ReceiptsState::Ready { receipts_id: RECEIPTS_ID.to_owned() };
-    assert_eq!(state(&stage.writer, "receipts").await, ready);
+    assert!(is_ready(&state(&stage.writer, "receipts").await));
     // Migrating again changes nothing, the identity least of all.
     stage.writer.migrate(&migration(EngineKind::Mysql, &stage.place(), "ffffffffffffffffffff")).await.unwrap();
-    assert_eq!(state(&stage.writer, "receipts").await, ready);
+    assert!(is_ready(&state(&stage.writer, "receipts").await));
     assert_eq!(state(&stage.writer, "none").await, ReceiptsState::Missing);
 
     stage
         .db
         .execute(
-            "GRANT INSERT (idempotency_key, job_id, proposal_id, proposal_hash, ledger_id, ledger_head, status), \
+            "GRANT INSERT (idempotency_key, job_id, proposal_id, proposal_hash, ledger_id, ledger_head, server_id, status), \
              UPDATE (new_version, result_hash, completed_at), \
              SELECT (idempotency_key, job_id, proposal_hash, status, new_version) ON receipts TO {writer}; \
              GRANT SELECT ON receipts_id TO {writer}; GRANT SELECT (job_id) ON receipts TO {reader}",
         )
         .await;
     let writer = open(&stage.db.writer_url(), Role::Writer, source());
-    assert_eq!(state(&writer, "receipts").await, ready);
+    assert!(is_ready(&state(&writer, "receipts").await));
     let reader = open(&stage.db.reader_url(), Role::Reader, source());
     let why = "it has no column `idempotency_key` that the role can see".to_owned();
     assert_eq!(state(&reader, "receipts").await, ReceiptsState::Unsafe { why });
@@ -191,7 +190,8 @@ async fn a_receipt_table_must_be_sound() {
         assert_eq!(state(&stage.writer, "receipts").await, ReceiptsState::Unsafe { why: why.to_owned() }, "{sql}");
     }
     stage.db.execute("ALTER TABLE receipts ENGINE=InnoDB; INSERT INTO receipts_id VALUES (1, 'x') ON DUPLICATE KEY UPDATE receipts_id = 'y'").await;
-    assert_eq!(state(&stage.writer, "receipts").await, ReceiptsState::Ready { receipts_id: "y".to_owned() });
+    let found = state(&stage.writer, "receipts").await;
+    assert!(matches!(&found, ReceiptsState::Ready(found) if found.receipts_id == "y"), "{found:?}");
     stage.db.execute("DROP TABLE receipts_id").await;
     assert_eq!(state(&stage.writer, "receipts").await, ReceiptsState::Missing);
     stage
@@ -213,8 +213,7 @@ async fn a_receipt_table_of_the_reference_program_is_completed() {
     let place = Place { schema: ident(stage.db.schema()), table: ident("old") };
     for _ in 0..2 {
         stage.writer.migrate(&migration(EngineKind::Mysql, &place, RECEIPTS_ID)).await.unwrap();
-        let ready = ReceiptsState::Ready { receipts_id: RECEIPTS_ID.to_owned() };
-        assert_eq!(stage.writer.receipts(&place).await.unwrap(), ready);
+        assert!(is_ready(&stage.writer.receipts(&place).await.unwrap()));
     }
     let keys = "SELECT DISTINCT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '{schema}' AND TABLE_NAME = 'old'";
     assert_eq!(stage.db.query_text(keys).await.len(), 2);

@@ -8,11 +8,11 @@ use synapsor_core::sql::Sql;
 use synapsor_core::sql::write::{Change, guarded_write};
 use synapsor_core::value::{Cell, Kind};
 use synapsor_core::writeback::{Effect, Violation};
-use synapsor_db::engine::{Ending, Engine, Role};
+use synapsor_db::engine::{Engine, Role};
 use synapsor_db::fault::Class;
 use synapsor_testkit::link::{Fault, Link, When};
 
-use crate::stage::{RECEIPTS_ID, Stage, change, keys, open, source};
+use crate::stage::{CLAIMED, FOR_REAL, Stage, change, keys, open, source};
 
 /// The statement alone, as a command; READ COMMITTED passes.
 const COMMIT: &[u8] = b"\x03COMMIT";
@@ -45,7 +45,7 @@ async fn scene() -> Scene {
 impl Scene {
     async fn apply(&self) -> Effect {
         let write = guarded_write(EngineKind::Mysql, &self.change, &self.stage.place(), &keys("a"));
-        self.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap()
+        self.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap()
     }
 
     /// Whether the change and its receipt are there; never one without the other.

@@ -1,6 +1,7 @@
 //! A database with a receipt table, and short ways to read from it and write to it.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,15 +10,31 @@ use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
 use synapsor_core::sql::Filter;
 use synapsor_core::sql::read::select;
-use synapsor_core::sql::receipts::{Place, ReceiptKeys, migration};
+use synapsor_core::sql::receipts::{Identity, Place, ReceiptKeys, migration};
 use synapsor_core::sql::write::{Change, Version, VersionMove, guarded_write};
 use synapsor_core::value::{Cell, Column, Table};
 use synapsor_core::writeback::Effect;
-use synapsor_db::engine::{Access, Ask, Ending, Engine, Role};
+use synapsor_db::engine::{Access, Ask, Ending, Engine, ReceiptsState, Role};
 use synapsor_db::fault::Fault;
 use synapsor_testkit::database::{self, Database};
 
 pub const RECEIPTS_ID: &str = "0123456789abcdef0123";
+
+/// A write for real, whose lease never ends.
+pub const FOR_REAL: Ending<'static> = Ending::Commit(&|| true);
+
+/// A claim on the receipt table, whichever server it is on.
+pub static CLAIMED: LazyLock<Identity> =
+    LazyLock::new(|| Identity { receipts_id: RECEIPTS_ID.to_owned(), server_id: None });
+
+/// A claim on another receipt table.
+pub static ANOTHER: LazyLock<Identity> =
+    LazyLock::new(|| Identity { receipts_id: "ffffffffffffffffffff".to_owned(), server_id: None });
+
+/// Whether a receipt table is the migrated one, and may be used.
+pub fn is_ready(state: &ReceiptsState) -> bool {
+    matches!(state, ReceiptsState::Ready(found) if found.receipts_id == RECEIPTS_ID)
+}
 
 pub fn ident(name: &str) -> Ident {
     Ident::parse(name).unwrap()
@@ -104,12 +121,12 @@ impl Stage {
     }
 
     pub async fn apply(&self, change: &Change, key: &str) -> Result<Effect, Fault> {
-        self.transact(change, key, Ending::Commit).await
+        self.transact(change, key, FOR_REAL).await
     }
 
-    pub async fn transact(&self, change: &Change, key: &str, ending: Ending) -> Result<Effect, Fault> {
+    pub async fn transact(&self, change: &Change, key: &str, ending: Ending<'_>) -> Result<Effect, Fault> {
         let write = guarded_write(EngineKind::Mysql, change, &self.place(), &keys(key));
-        self.writer.transact(&write, RECEIPTS_ID, ending).await
+        self.writer.transact(&write, &CLAIMED, ending).await
     }
 }
 
@@ -135,6 +152,7 @@ pub fn keys(key: &str) -> ReceiptKeys {
         proposal_hash: format!("sha256:{key}"),
         ledger_id: "ledger".to_owned(),
         ledger_head: "1:abc".to_owned(),
+        server_id: None,
     }
 }
 

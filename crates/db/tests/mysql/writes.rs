@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use synapsor_core::contract::EngineKind;
+use synapsor_core::sql::receipts::Elsewhere;
 use synapsor_core::sql::receipts::{by_job, fence, identity};
 use synapsor_core::sql::write::guarded_write;
 use synapsor_core::value::{Cell, Kind, Table};
@@ -11,7 +12,7 @@ use synapsor_db::engine::{Ending, Fence, Role};
 use synapsor_db::fault::Class;
 use tokio::time::{sleep, timeout};
 
-use crate::stage::{RECEIPTS_ID, Stage, change, column, keys, open, source};
+use crate::stage::{ANOTHER, CLAIMED, FOR_REAL, Stage, change, column, keys, open, source};
 
 const COLUMNS: [&str; 5] = ["id", "tenant", "fee", "note", "version"];
 
@@ -186,7 +187,7 @@ async fn a_writer_needs_only_what_is_granted_and_each_grant_is_missed() {
     let (stage, table) = stage("int NOT NULL DEFAULT 1").await;
     let grants = [
         "SELECT (id, tenant, fee, version), UPDATE (fee, version) ON t",
-        "INSERT (idempotency_key, job_id, proposal_id, proposal_hash, ledger_id, ledger_head, status), \
+        "INSERT (idempotency_key, job_id, proposal_id, proposal_hash, ledger_id, ledger_head, server_id, status), \
          UPDATE (new_version, result_hash, completed_at), \
          SELECT (idempotency_key, job_id, proposal_hash, status, new_version) ON receipts",
         "SELECT ON receipts_id",
@@ -200,7 +201,7 @@ async fn a_writer_needs_only_what_is_granted_and_each_grant_is_missed() {
         stage.db.execute(&format!("GRANT {grant} TO {{writer}}")).await;
     }
     let writer = open(&stage.db.writer_url(), Role::Writer, source());
-    let effect = writer.transact(&write("all", 1), RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write("all", 1), &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Committed { new_version: Some("2".to_owned()) });
     let missing = [
         ("UPDATE (fee) ON t", "update"),
@@ -212,11 +213,11 @@ async fn a_writer_needs_only_what_is_granted_and_each_grant_is_missed() {
     ];
     for (grant, step) in missing {
         stage.db.execute(&format!("REVOKE {grant} FROM {{writer}}")).await;
-        let effect = writer.transact(&write(step, 2), RECEIPTS_ID, Ending::Commit).await.unwrap();
+        let effect = writer.transact(&write(step, 2), &CLAIMED, FOR_REAL).await.unwrap();
         assert_eq!(effect, rejected(Violation::Permission, step), "{grant}");
         stage.db.execute(&format!("GRANT {grant} TO {{writer}}")).await;
     }
-    let effect = writer.transact(&write("again", 2), RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write("again", 2), &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Committed { new_version: Some("3".to_owned()) });
 }
 
@@ -251,7 +252,7 @@ async fn a_locked_row_is_waited_for_and_given_up() {
 }
 
 #[tokio::test]
-async fn the_loser_of_a_deadlock_may_try_again() {
+async fn the_loser_of_a_deadlock_is_run_again() {
     let (stage, table) = stage("int NOT NULL DEFAULT 1").await;
     let mut rows = String::from("INSERT INTO t (id, tenant, fee) VALUES ('x', 'x', 100)");
     (0..50).for_each(|row| rows.push_str(&format!(", ('x{row}', 'x', {row})")));
@@ -268,14 +269,11 @@ async fn the_loser_of_a_deadlock_may_try_again() {
         sleep(Duration::from_millis(300)).await;
         // Waits for our receipt while we wait for its row.
         let sql = "INSERT INTO receipts (idempotency_key, job_id, proposal_id, status) VALUES ('wrp_a:1', 'other', 'p', 'applied')";
-        holder.execute(sql).await
+        holder.execute(sql).await.unwrap();
+        holder.execute("ROLLBACK").await.unwrap();
     };
-    let (effect, theirs) = tokio::join!(stage.apply(&write, "a"), theirs);
-    assert_eq!(effect.unwrap(), rejected(Violation::Transient, "update"));
-    theirs.unwrap();
-    holder.execute("ROLLBACK").await.unwrap();
-    let effect = stage.apply(&write, "a").await.unwrap();
-    assert_eq!(effect, Effect::Committed { new_version: Some("2".to_owned()) });
+    let (effect, ()) = tokio::join!(stage.apply(&write, "a"), theirs);
+    assert_eq!(effect.unwrap(), Effect::Committed { new_version: Some("2".to_owned()) });
 }
 
 #[tokio::test]
@@ -291,18 +289,18 @@ async fn a_fence_ends_a_job_for_good() {
         change(&table, filter, &[("fee", int(5))], Some(("version", int(expected))))
     };
     // Free: the fence wins, and the late applier finds it.
-    assert_eq!(stage.writer.fence(&fence_of("a"), RECEIPTS_ID).await.unwrap(), Fenced::Won);
+    assert_eq!(stage.writer.fence(&fence_of("a"), &CLAIMED).await.unwrap(), Fenced::Won);
     match stage.apply(&write(1), "a").await.unwrap() {
         Effect::Duplicate { by_key: None, by_job: Some(found) } => assert_eq!(found.status, "canceled"),
         other => panic!("{other:?}"),
     }
-    match stage.writer.fence(&fence_of("a"), RECEIPTS_ID).await.unwrap() {
+    match stage.writer.fence(&fence_of("a"), &CLAIMED).await.unwrap() {
         Fenced::Found(found) => assert_eq!(found.status, "canceled"),
         other => panic!("{other:?}"),
     }
     // Applied: the fence finds it.
     stage.apply(&write(1), "b").await.unwrap();
-    match stage.writer.fence(&fence_of("b"), RECEIPTS_ID).await.unwrap() {
+    match stage.writer.fence(&fence_of("b"), &CLAIMED).await.unwrap() {
         Fenced::Found(found) => {
             assert_eq!((found.status.as_str(), found.new_version.as_deref()), ("applied", Some("2")))
         }
@@ -312,16 +310,38 @@ async fn a_fence_ends_a_job_for_good() {
     let zombie = stage.db.session().await;
     let insert = "INSERT INTO receipts (idempotency_key, job_id, proposal_id, status) VALUES ('wrp_c:1', 'job_c', 'p', 'applied')";
     zombie.execute(&format!("BEGIN; {insert}")).await.unwrap();
-    let unsure = stage.writer.fence(&fence_of("c"), RECEIPTS_ID).await.unwrap();
+    let unsure = stage.writer.fence(&fence_of("c"), &CLAIMED).await.unwrap();
     assert!(matches!(unsure, Fenced::Unsure { .. }), "{unsure:?}");
     zombie.execute("ROLLBACK").await.unwrap();
-    assert_eq!(stage.writer.fence(&fence_of("c"), RECEIPTS_ID).await.unwrap(), Fenced::Won);
+    assert_eq!(stage.writer.fence(&fence_of("c"), &CLAIMED).await.unwrap(), Fenced::Won);
     // Another table: nothing is concluded from it.
-    let unsure = stage.writer.fence(&fence_of("d"), "ffffffffffffffffffff").await.unwrap();
+    let unsure = stage.writer.fence(&fence_of("d"), &ANOTHER).await.unwrap();
     assert!(matches!(unsure, Fenced::Unsure { .. }), "{unsure:?}");
     let write = guarded_write(EngineKind::Mysql, &write(2), &stage.place(), &keys("d"));
-    let effect = stage.writer.transact(&write, "ffffffffffffffffffff", Ending::Commit).await.unwrap();
-    assert_eq!(effect, Effect::OtherReceipts);
+    let effect = stage.writer.transact(&write, &ANOTHER, FOR_REAL).await.unwrap();
+    assert_eq!(effect, Effect::Elsewhere(Elsewhere::Receipts));
+}
+
+#[tokio::test]
+async fn a_deadlocks_victim_is_run_again_up_to_three_times() {
+    for (when, attempts, expect) in [
+        (4, "4", Effect::Committed { new_version: Some("2".to_owned()) }),
+        (9, "4", rejected(Violation::Deadlock, "update")),
+    ] {
+        let (stage, table) = stage("int NOT NULL DEFAULT 1").await;
+        // A table without transactions counts attempts that are undone too.
+        stage.db.execute("CREATE TABLE attempts (at int AUTO_INCREMENT PRIMARY KEY) ENGINE = MyISAM").await;
+        let collide = format!(
+            "CREATE TRIGGER collide BEFORE UPDATE ON t FOR EACH ROW BEGIN
+               INSERT INTO attempts VALUES (NULL);
+               IF LAST_INSERT_ID() < {when} THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213; END IF;
+             END"
+        );
+        stage.db.session().await.execute(&collide).await.unwrap();
+        let change = change(&table, stage.filter(&table, "1", "acme"), &[("fee", int(5))], Some(("version", int(1))));
+        assert_eq!(stage.apply(&change, "a").await.unwrap(), expect);
+        assert_eq!(one(&stage, "SELECT count(*) FROM attempts").await.as_deref(), Some(attempts));
+    }
 }
 
 #[tokio::test]
@@ -334,6 +354,6 @@ async fn a_missing_table_or_server_is_named() {
     assert_eq!(stage.apply(&write, "a").await.unwrap(), rejected(Violation::Missing, "receipt"));
     let nowhere = open("mysql://app:secret@127.0.0.1:1/app", Role::Writer, source());
     let write = guarded_write(EngineKind::Mysql, &write, &stage.place(), &keys("a"));
-    let fault = nowhere.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap_err();
+    let fault = nowhere.transact(&write, &CLAIMED, FOR_REAL).await.unwrap_err();
     assert_eq!(fault.class(), Class::Unreachable);
 }

@@ -1,13 +1,13 @@
-//! What the answer to COMMIT, or its absence, is taken for.
+//! What the answer to FOR_REAL, or its absence, is taken for.
 
 use std::time::{Duration, Instant};
 
 use synapsor_core::writeback::{Effect, Fenced, Violation};
-use synapsor_db::engine::{Ending, Role};
+use synapsor_db::engine::Role;
 use synapsor_testkit::link::{Fault, Link, When};
 
 use crate::forger::{Forged, through_forger};
-use crate::site::{RECEIPTS_ID, Site, change, fence_of, keys, open, site, source, statements};
+use crate::site::{CLAIMED, FOR_REAL, Site, change, fence_of, keys, open, site, source, statements};
 
 const T: &str = "CREATE TABLE t (id text PRIMARY KEY, tenant_id text, fee int); INSERT INTO t VALUES ('1', 'acme', 1)";
 
@@ -18,9 +18,9 @@ async fn write(site: &Site, url: &str) -> (Effect, bool) {
     source.statement_timeout = Duration::from_millis(700);
     let keys = keys();
     let write = statements(&change(&table, "fee", "2"), &keys);
-    let effect = open(url, Role::Writer, &source).transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = open(url, Role::Writer, &source).transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     // The fence waits for whatever is still open.
-    let fenced = site.writer.fence(&fence_of(&keys), RECEIPTS_ID).await.unwrap();
+    let fenced = site.writer.fence(&fence_of(&keys), &CLAIMED).await.unwrap();
     let written = site.value("SELECT fee FROM t").await.as_deref() == Some("2");
     match fenced {
         Fenced::Found(found) => assert!(written && found.status == "applied", "{found:?}"),

@@ -8,7 +8,7 @@ use synapsor_db::fault::{Class, Fault};
 use synapsor_testkit::database::{self, ca_file, foreign_ca_file};
 use synapsor_testkit::link::{self, Link};
 
-use crate::site::{open, site, source, sql};
+use crate::site::{CLAIMED, open, site, source, sql};
 
 const ENCRYPTED: &str = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
 
@@ -119,8 +119,8 @@ async fn a_reader_opens_no_write_transaction() {
             .await;
     let table = site.table("t").await;
     let write = crate::site::statements(&crate::site::change(&table, "n", "2"), &crate::site::keys());
-    let ending = synapsor_db::engine::Ending::Commit;
-    let fault = site.reader.transact(&write, crate::site::RECEIPTS_ID, ending).await.unwrap_err();
+    let ending = crate::site::FOR_REAL;
+    let fault = site.reader.transact(&write, &CLAIMED, ending).await.unwrap_err();
     assert_eq!(fault.class(), Class::Permission);
 }
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use synapsor_core::contract::Source;
 use synapsor_core::writeback::{Effect, Violation};
-use synapsor_db::engine::{Ending, Engine, Role};
+use synapsor_db::engine::{Engine, Role};
 use synapsor_db::fault::Class;
 use synapsor_testkit::link::{Fault, Link};
 
-use crate::site::{RECEIPTS_ID, change, keys, open, site, source, sql, statements, until};
+use crate::site::{CLAIMED, FOR_REAL, change, keys, open, site, source, sql, statements, until};
 
 const T: &str = "CREATE TABLE t (id text PRIMARY KEY, tenant_id text, fee int); INSERT INTO t VALUES ('1', 'acme', 1)";
 const PID: &str = "SELECT pg_backend_pid()::text";
@@ -94,9 +94,9 @@ async fn a_locked_row_is_transient_and_writes_nothing() {
     holder.execute("BEGIN; SELECT FROM t FOR UPDATE").await.unwrap();
     let write = statements(&change(&table, "fee", "2"), &keys());
     let transient = Effect::Rejected { violation: Violation::Transient, step: "update" };
-    assert_eq!(writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap(), transient);
+    assert_eq!(writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap(), transient);
     holder.execute("ROLLBACK").await.unwrap();
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Committed { new_version: None });
 }
 
@@ -112,12 +112,12 @@ async fn a_dropped_write_is_cancelled_and_undone() {
     holder.execute("BEGIN; SELECT FROM t FOR UPDATE").await.unwrap();
     let write = statements(&change(&table, "fee", "2"), &keys());
     tokio::select! {
-        _ = writer.transact(&write, RECEIPTS_ID, Ending::Commit) => panic!("it cannot be over"),
+        _ = writer.transact(&write, &CLAIMED, FOR_REAL) => panic!("it cannot be over"),
         () = until(&site.db, "SELECT count(*) FROM pg_locks WHERE NOT granted", "1") => {}
     }
     until(&site.db, BUSY, "0").await;
     holder.execute("ROLLBACK").await.unwrap();
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Committed { new_version: None });
 }
 
@@ -134,7 +134,7 @@ async fn a_stalled_link_ends_at_the_clients_own_limit() {
     let started = Instant::now();
     assert_eq!(reader.read(&sql(PID, 1)).await.unwrap_err().class(), Class::Timeout);
     let write = statements(&change(&table, "fee", "2"), &keys());
-    let fault = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap_err();
+    let fault = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap_err();
     assert_eq!(fault.class(), Class::Timeout);
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert_eq!(site.value("SELECT fee FROM t").await.as_deref(), Some("1"));
@@ -182,7 +182,7 @@ async fn a_slow_trigger_times_out_and_writes_nothing() {
     let writer = open(&site.db.writer_url(), Role::Writer, &quick());
     let write = statements(&change(&table, "fee", "2"), &keys());
     let started = Instant::now();
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Rejected { violation: Violation::Transient, step: "update" });
     assert!(started.elapsed() < Duration::from_secs(2));
 }
@@ -202,7 +202,7 @@ async fn a_server_that_forgets_its_limit_is_cancelled_at_the_clients() {
     let before = pid(&writer).await;
     let write = statements(&change(&table, "fee", "2"), &keys());
     let started = Instant::now();
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Rejected { violation: Violation::Transient, step: "update" });
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert_eq!(site.value(BUSY).await.as_deref(), Some("0"));

@@ -6,14 +6,14 @@ use serde_json::json;
 use synapsor_core::sql::write::{Change, VersionMove};
 use synapsor_core::value::{Cell, Table};
 use synapsor_core::writeback::{Effect, Fenced, Violation};
-use synapsor_db::engine::{Ask, Ending, Engine, ReceiptsState, Role};
+use synapsor_db::engine::{Ask, Ending, Engine, Role};
 use synapsor_db::fault::Class;
 use synapsor_testkit::database::Session;
 use synapsor_testkit::servers::Pooler;
 
 use crate::site::{
-    RECEIPTS_ID, Site, cell, change, column, fence_of, filter, ident, keys, open, place, site, source, sql, statements,
-    until, versioned,
+    CLAIMED, FOR_REAL, Site, cell, change, column, fence_of, filter, ident, is_ready, keys, open, place, site, source,
+    sql, statements, until, versioned,
 };
 
 const INVOICES: &str = "
@@ -94,22 +94,21 @@ async fn a_guarded_write_does_through_a_pooler_what_it_does_without() {
     site.writer.read(&sql("SELECT 1::text", 1)).await.unwrap();
     pooled.strangers_find_nothing("reading").await;
 
-    let ready = ReceiptsState::Ready { receipts_id: RECEIPTS_ID.to_owned() };
-    assert_eq!(site.writer.receipts(&place()).await.unwrap(), ready);
+    assert!(is_ready(&site.writer.receipts(&place()).await.unwrap()));
     pooled.strangers_find_nothing("looking at the receipts").await;
 
     let keys = keys();
     let write = statements(&pooled.raised("1"), &keys);
-    let rehearsed = site.writer.transact(&write, RECEIPTS_ID, Ending::Rollback).await.unwrap();
+    let rehearsed = site.writer.transact(&write, &CLAIMED, Ending::Rollback).await.unwrap();
     assert_eq!(rehearsed, Effect::Rehearsed);
     assert_eq!(site.value("SELECT fee FROM invoices WHERE id = '1'").await.as_deref(), Some("10.50"));
     pooled.strangers_find_nothing("a dry run").await;
 
-    let effect = site.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = site.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Committed { new_version: Some("2".to_owned()) });
     pooled.strangers_find_nothing("a write").await;
 
-    let again = site.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let again = site.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert!(matches!(again, Effect::Duplicate { by_key: Some(_), by_job: Some(_) }), "{again:?}");
     pooled.strangers_find_nothing("a duplicate").await;
 
@@ -117,9 +116,9 @@ async fn a_guarded_write_does_through_a_pooler_what_it_does_without() {
     assert_eq!(stale, Effect::Missed { affected: 0, look: vec![vec![false]] });
     pooled.strangers_find_nothing("a conflict and its look").await;
 
-    let fenced = site.writer.fence(&fence_of(&keys), RECEIPTS_ID).await.unwrap();
+    let fenced = site.writer.fence(&fence_of(&keys), &CLAIMED).await.unwrap();
     assert!(matches!(fenced, Fenced::Found(_)), "{fenced:?}");
-    assert_eq!(site.writer.fence(&fence_of(&crate::site::keys()), RECEIPTS_ID).await.unwrap(), Fenced::Won);
+    assert_eq!(site.writer.fence(&fence_of(&crate::site::keys()), &CLAIMED).await.unwrap(), Fenced::Won);
     pooled.strangers_find_nothing("fences").await;
 
     let mut misfit = pooled.raised("2");
@@ -201,13 +200,13 @@ async fn a_writer_that_leaves_is_undone_behind_a_pooler_too() {
     holder.execute("BEGIN; SELECT FROM invoices FOR UPDATE").await.unwrap();
     let write = statements(&pooled.raised("1"), &keys());
     tokio::select! {
-        _ = writer.transact(&write, RECEIPTS_ID, Ending::Commit) => panic!("it cannot be over"),
+        _ = writer.transact(&write, &CLAIMED, FOR_REAL) => panic!("it cannot be over"),
         () = until(&site.db, "SELECT count(*) FROM pg_locks WHERE NOT granted", "1") => {}
     }
     until(&site.db, "SELECT count(*) FROM pg_locks WHERE NOT granted", "0").await;
     holder.execute("ROLLBACK").await.unwrap();
     assert_eq!(site.value("SELECT count(*) FROM synapsor_writeback_receipts").await.as_deref(), Some("0"));
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Committed { new_version: Some("2".to_owned()) });
     pooled.strangers_find_nothing("a write that was left").await;
 }

@@ -1,6 +1,7 @@
 //! A database with a receipt table and an engine for each of its accounts.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -8,16 +9,32 @@ use serde_json::{Value as Json, json};
 use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Target, TenantRule, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
-use synapsor_core::sql::receipts::{Place, ReceiptKeys, fence, migration};
+use synapsor_core::sql::receipts::{Identity, Place, ReceiptKeys, fence, migration};
 use synapsor_core::sql::write::{Change, GuardedWrite, Version, VersionMove, guarded_write};
 use synapsor_core::sql::{Filter, Sql, read};
 use synapsor_core::value::{Cell, Column, Table};
 use synapsor_core::writeback::Effect;
-use synapsor_db::engine::{Access, Ask, Ending, Engine, Fence, Role};
+use synapsor_db::engine::{Access, Ask, Ending, Engine, Fence, ReceiptsState, Role};
 use synapsor_testkit::database::{self, Database};
 
 /// The identity that the migration gives the receipt table.
 pub const RECEIPTS_ID: &str = "0123456789abcdef0123";
+
+/// A write for real, whose lease never ends.
+pub const FOR_REAL: Ending<'static> = Ending::Commit(&|| true);
+
+/// A claim on the receipt table, whichever server it is on.
+pub static CLAIMED: LazyLock<Identity> =
+    LazyLock::new(|| Identity { receipts_id: RECEIPTS_ID.to_owned(), server_id: None });
+
+/// A claim on another receipt table.
+pub static ANOTHER: LazyLock<Identity> =
+    LazyLock::new(|| Identity { receipts_id: "ffffffffffffffffffff".to_owned(), server_id: None });
+
+/// Whether a receipt table is the migrated one, and may be used.
+pub fn is_ready(state: &ReceiptsState) -> bool {
+    matches!(state, ReceiptsState::Ready(found) if found.receipts_id == RECEIPTS_ID)
+}
 
 pub struct Site {
     pub db: Database,
@@ -114,7 +131,7 @@ impl Site {
     }
 
     pub async fn transact(&self, change: &Change) -> Effect {
-        self.writer.transact(&statements(change, &keys()), RECEIPTS_ID, Ending::Commit).await.unwrap()
+        self.writer.transact(&statements(change, &keys()), &CLAIMED, FOR_REAL).await.unwrap()
     }
 
     /// The only value of a query by the administrator.
@@ -173,6 +190,7 @@ pub fn keys() -> ReceiptKeys {
         proposal_hash: format!("sha256:{count}"),
         ledger_id: "ledger".to_owned(),
         ledger_head: "1:abc".to_owned(),
+        server_id: None,
     }
 }
 

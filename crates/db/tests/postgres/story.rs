@@ -1,12 +1,15 @@
 //! One row, read, changed under guards, changed again by others, and fenced.
 
 use serde_json::json;
+use synapsor_core::sql::receipts::Elsewhere;
 use synapsor_core::sql::write::VersionMove;
 use synapsor_core::value::{Cell, Kind};
 use synapsor_core::writeback::{Effect, Fenced, Violation};
 use synapsor_db::engine::Ending;
 
-use crate::site::{RECEIPTS_ID, Site, change, column, fence_of, filter, keys, site, statements, versioned};
+use crate::site::{
+    ANOTHER, CLAIMED, FOR_REAL, Site, change, column, fence_of, filter, keys, site, statements, versioned,
+};
 
 const INVOICES: &str = "
 CREATE TABLE invoices (
@@ -40,7 +43,7 @@ async fn a_write_commits_once_and_leaves_its_receipt() {
     let change = versioned(change(&table, "fee", "25.00"), "version", "1", VersionMove::Increment);
     let keys = keys();
     let write = statements(&change, &keys);
-    let first = site.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let first = site.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(first, Effect::Committed { new_version: Some("2".to_owned()) });
     let receipt = site
         .db
@@ -48,7 +51,7 @@ async fn a_write_commits_once_and_leaves_its_receipt() {
         .await;
     assert_eq!(receipt, [[Some("applied".to_owned()), Some("2".to_owned()), Some("t".to_owned())]]);
 
-    let again = site.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let again = site.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     let Effect::Duplicate { by_key: Some(found), by_job: Some(_) } = again else { panic!("{again:?}") };
     assert_eq!(found.proposal_hash, Some(keys.proposal_hash.clone()));
     assert_eq!(site.value("SELECT fee FROM invoices WHERE id = '1'").await.as_deref(), Some("25.00"));
@@ -79,7 +82,7 @@ async fn a_dry_run_leaves_nothing() {
     let site = site(INVOICES).await;
     let table = site.table("invoices").await;
     let write = statements(&change(&table, "fee", "25.00"), &keys());
-    let effect = site.writer.transact(&write, RECEIPTS_ID, Ending::Rollback).await.unwrap();
+    let effect = site.writer.transact(&write, &CLAIMED, Ending::Rollback).await.unwrap();
     assert_eq!(effect, Effect::Rehearsed);
     assert_eq!(site.value("SELECT fee FROM invoices WHERE id = '1'").await.as_deref(), Some("10.50"));
     assert_eq!(receipts(&site).await, "0");
@@ -126,12 +129,33 @@ async fn refusals_have_their_class_and_undo_everything() {
 }
 
 #[tokio::test]
+async fn a_deadlocks_victim_is_run_again_up_to_three_times() {
+    // A sequence counts attempts that are undone too.
+    let collide = "CREATE SEQUENCE attempts;
+        CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN
+          IF nextval('public.attempts') < TG_ARGV[0]::int THEN RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER collide BEFORE UPDATE ON invoices FOR EACH ROW EXECUTE FUNCTION collide({when})";
+    for (when, attempts, expect) in [
+        ("4", "4", Effect::Committed { new_version: None }),
+        ("9", "4", Effect::Rejected { violation: Violation::Deadlock, step: "update" }),
+    ] {
+        let site = site(&format!("{INVOICES}; {}", collide.replace("{when}", when))).await;
+        let table = site.table("invoices").await;
+        assert_eq!(site.transact(&change(&table, "fee", "1.00")).await, expect);
+        assert_eq!(site.value("SELECT last_value FROM attempts").await.as_deref(), Some(attempts));
+    }
+}
+
+#[tokio::test]
 async fn another_receipt_table_is_refused() {
     let site = site(INVOICES).await;
     let table = site.table("invoices").await;
     let write = statements(&change(&table, "fee", "1.00"), &keys());
-    let effect = site.writer.transact(&write, "ffffffffffffffffffff", Ending::Commit).await.unwrap();
-    assert_eq!(effect, Effect::OtherReceipts);
+    let effect = site.writer.transact(&write, &ANOTHER, FOR_REAL).await.unwrap();
+    assert_eq!(effect, Effect::Elsewhere(Elsewhere::Receipts));
     assert_eq!(receipts(&site).await, "0");
 }
 
@@ -141,14 +165,14 @@ async fn a_fence_shuts_a_late_applier_out_and_loses_to_an_early_one() {
     let table = site.table("invoices").await;
     let change = change(&table, "fee", "25.00");
     let late = keys();
-    assert_eq!(site.writer.fence(&fence_of(&late), RECEIPTS_ID).await.unwrap(), Fenced::Won);
-    let effect = site.writer.transact(&statements(&change, &late), RECEIPTS_ID, Ending::Commit).await.unwrap();
+    assert_eq!(site.writer.fence(&fence_of(&late), &CLAIMED).await.unwrap(), Fenced::Won);
+    let effect = site.writer.transact(&statements(&change, &late), &CLAIMED, FOR_REAL).await.unwrap();
     let Effect::Duplicate { by_key: None, by_job: Some(found) } = effect else { panic!("{effect:?}") };
     assert_eq!(found.status, "canceled");
 
     let early = keys();
-    site.writer.transact(&statements(&change, &early), RECEIPTS_ID, Ending::Commit).await.unwrap();
-    let fenced = site.writer.fence(&fence_of(&early), RECEIPTS_ID).await.unwrap();
+    site.writer.transact(&statements(&change, &early), &CLAIMED, FOR_REAL).await.unwrap();
+    let fenced = site.writer.fence(&fence_of(&early), &CLAIMED).await.unwrap();
     let Fenced::Found(found) = fenced else { panic!("{fenced:?}") };
     assert_eq!(found.status, "applied");
 }
@@ -160,7 +184,7 @@ async fn a_fence_does_not_win_over_an_open_transaction_or_a_swallowed_insert() {
     let keys = keys();
     let insert = "BEGIN; INSERT INTO synapsor_writeback_receipts (idempotency_key, job_id, proposal_id, status) VALUES ('k', 'JOB', 'p', 'applied')";
     open.execute(&insert.replace("JOB", &keys.job_id)).await.unwrap();
-    let fenced = site.writer.fence(&fence_of(&keys), RECEIPTS_ID).await.unwrap();
+    let fenced = site.writer.fence(&fence_of(&keys), &CLAIMED).await.unwrap();
     assert!(matches!(fenced, Fenced::Unsure { .. }), "{fenced:?}");
     open.execute("ROLLBACK").await.unwrap();
 
@@ -170,6 +194,6 @@ async fn a_fence_does_not_win_over_an_open_transaction_or_a_swallowed_insert() {
              CREATE TRIGGER swallow BEFORE INSERT ON synapsor_writeback_receipts FOR EACH ROW EXECUTE FUNCTION swallow()",
         )
         .await;
-    let fenced = site.writer.fence(&fence_of(&keys), RECEIPTS_ID).await.unwrap();
+    let fenced = site.writer.fence(&fence_of(&keys), &CLAIMED).await.unwrap();
     assert!(matches!(fenced, Fenced::Unsure { .. }), "{fenced:?}");
 }

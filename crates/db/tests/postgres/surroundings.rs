@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use synapsor_core::sql::write::VersionMove;
 use synapsor_core::value::{Kind, Table};
 use synapsor_core::writeback::{Effect, Violation};
-use synapsor_db::engine::{Ending, Role};
+use synapsor_db::engine::Role;
 
-use crate::site::{RECEIPTS_ID, Site, change, keys, open, site, source, statements, until, versioned};
+use crate::site::{CLAIMED, FOR_REAL, Site, change, keys, open, site, source, statements, until, versioned};
 
 const T: &str = "CREATE TABLE t (id text PRIMARY KEY, tenant_id text, fee int, version int DEFAULT 1);
     INSERT INTO t VALUES ('1', 'acme', 1)";
@@ -35,7 +35,7 @@ async fn a_slow_deferred_trigger_is_ended_before_the_commit() {
     let writer = open(&site.db.writer_url(), Role::Writer, &quick);
     let started = Instant::now();
     let write = statements(&change(&table, "fee", "2"), &keys());
-    let effect = writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Rejected { violation: Violation::Transient, step: "constraints" });
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     untouched(&site).await;
@@ -78,7 +78,7 @@ async fn tables_of_the_same_name_in_the_search_path_are_left_alone() {
     .await;
     let table = site.table("t").await;
     let write = statements(&change(&table, "fee", "2"), &keys());
-    let effect = site.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = site.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert!(committed(&effect), "{effect:?}");
     let where_it_is =
         "SELECT concat_ws(' ', (SELECT fee FROM public.t), (SELECT count(*) FROM public.synapsor_writeback_receipts),
@@ -86,7 +86,7 @@ async fn tables_of_the_same_name_in_the_search_path_are_left_alone() {
     assert_eq!(site.value(where_it_is).await.as_deref(), Some("2 1 1 0"));
     // Another role, whose path leads elsewhere, meets the same receipt.
     let admin = open(&site.db.admin_url(), Role::Writer, &source());
-    let effect = admin.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = admin.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert!(matches!(effect, Effect::Duplicate { .. }), "{effect:?}");
 }
 

@@ -1,5 +1,6 @@
 //! A SQLite file with a receipt table, and guarded writes on its table `t`, whose key is `id` and tenant `tenant`.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
@@ -7,16 +8,32 @@ use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Target, Tenant
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
 use synapsor_core::sql::filter::NoFilter;
-use synapsor_core::sql::receipts::{self, Place, ReceiptKeys};
+use synapsor_core::sql::receipts::{self, Identity, Place, ReceiptKeys};
 use synapsor_core::sql::write::{Change, GuardedWrite, Version, VersionMove, guarded_write};
 use synapsor_core::sql::{Filter, Sql, read};
 use synapsor_core::value::{Cell, Column, Kind, Table};
 use synapsor_core::writeback::Effect;
-use synapsor_db::engine::{Access, Ask, Ending, Engine, Role};
+use synapsor_db::engine::{Access, Ask, Ending, Engine, ReceiptsState, Role};
 use synapsor_db::fault::Fault;
 use synapsor_testkit::database::{self, Database};
 
 pub(crate) const RECEIPTS_ID: &str = "00112233445566778899";
+
+/// A write for real, whose lease never ends.
+pub(crate) const FOR_REAL: Ending<'static> = Ending::Commit(&|| true);
+
+/// A claim on the receipt table, whichever server it is on.
+pub(crate) static CLAIMED: LazyLock<Identity> =
+    LazyLock::new(|| Identity { receipts_id: RECEIPTS_ID.to_owned(), server_id: None });
+
+/// A claim on another receipt table.
+pub(crate) static ANOTHER: LazyLock<Identity> =
+    LazyLock::new(|| Identity { receipts_id: "ffffffffffffffffffff".to_owned(), server_id: None });
+
+/// Whether a receipt table is the migrated one, and may be used.
+pub(crate) fn is_ready(state: &ReceiptsState) -> bool {
+    matches!(state, ReceiptsState::Ready(found) if found.receipts_id == RECEIPTS_ID)
+}
 
 /// Limits that keep tests of waiting short.
 pub(crate) const LOCK: Duration = Duration::from_millis(150);
@@ -134,12 +151,12 @@ impl Bench {
 
     pub(crate) async fn apply(&self, update: Update<'_>) -> Effect {
         let write = self.write(update).await;
-        self.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap()
+        self.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap()
     }
 
     pub(crate) async fn rehearse(&self, update: Update<'_>) -> Effect {
         let write = self.write(update).await;
-        self.writer.transact(&write, RECEIPTS_ID, Ending::Rollback).await.unwrap()
+        self.writer.transact(&write, &CLAIMED, Ending::Rollback).await.unwrap()
     }
 
     pub(crate) async fn read(&self, columns: &[&str], tenant: &str, id: &str) -> Vec<Vec<Cell>> {
@@ -179,6 +196,7 @@ pub(crate) fn keys(job: &str) -> ReceiptKeys {
         proposal_hash: "sha256:1".to_owned(),
         ledger_id: "led_1".to_owned(),
         ledger_head: "1:sha256:1".to_owned(),
+        server_id: None,
     }
 }
 

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use synapsor_core::contract::EngineKind;
 use synapsor_core::sql::receipts;
+use synapsor_core::sql::receipts::Elsewhere;
 use synapsor_core::writeback::{Effect, Fenced, Violation};
-use synapsor_db::engine::{Ending, Fence, Role};
+use synapsor_db::engine::{Fence, Role};
 use synapsor_db::fault::Class;
 
-use crate::bench::{Bench, LOCK, RECEIPTS_ID, STATEMENT, fixed, integer, keys, new_fee, open, place, text};
+use crate::bench::{
+    ANOTHER, Bench, CLAIMED, FOR_REAL, LOCK, STATEMENT, fixed, integer, keys, new_fee, open, place, text,
+};
 
 #[tokio::test]
 async fn a_change_is_written_once_with_its_receipt() {
@@ -38,7 +41,7 @@ async fn twenty_writers_at_once_leave_one_winner() {
     let racing = engines.iter().map(|engine| async {
         // A busy file is a reason to come back, not an answer.
         loop {
-            match engine.transact(&write, RECEIPTS_ID, Ending::Commit).await {
+            match engine.transact(&write, &CLAIMED, FOR_REAL).await {
                 Err(fault) if fault.class() == Class::Busy => {}
                 other => return other.unwrap(),
             }
@@ -138,10 +141,10 @@ async fn a_busy_file_is_waited_for_and_then_reported() {
     let other = bench.db.session().await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let started = Instant::now();
-    let fault = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap_err();
+    let fault = bench.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap_err();
     assert_eq!(fault.class(), Class::Busy);
     assert!(started.elapsed() >= LOCK && started.elapsed() < LOCK * 10);
-    let waiting = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit);
+    let waiting = bench.writer.transact(&write, &CLAIMED, FOR_REAL);
     let letting_go = async {
         tokio::time::sleep(LOCK / 3).await;
         other.execute("ROLLBACK").await.unwrap();
@@ -157,12 +160,12 @@ async fn a_reader_in_the_way_of_commit_undoes_the_write_for_sure() {
     let write = bench.write(new_fee(0)).await;
     let other = bench.db.session().await;
     other.execute("BEGIN; SELECT * FROM t;").await.unwrap();
-    let effect = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = bench.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Rejected { violation: Violation::Transient, step: "commit" });
     other.execute("ROLLBACK").await.unwrap();
     assert!(bench.is_untouched().await);
     other.execute("BEGIN; SELECT * FROM t;").await.unwrap();
-    let waiting = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit);
+    let waiting = bench.writer.transact(&write, &CLAIMED, FOR_REAL);
     let letting_go = async {
         tokio::time::sleep(LOCK / 3).await;
         other.execute("ROLLBACK").await.unwrap();
@@ -177,7 +180,7 @@ async fn a_file_with_a_write_ahead_log_is_read_while_it_is_written() {
     let write = bench.write(new_fee(0)).await;
     let other = bench.db.session().await;
     other.execute("BEGIN; SELECT * FROM t;").await.unwrap();
-    let effect = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = bench.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert!(matches!(effect, Effect::Committed { .. }));
     // The other still sees what it saw when it began; our next read sees the change.
     let fee = "SELECT fee FROM t WHERE id = '1'";
@@ -190,7 +193,7 @@ async fn a_file_with_a_write_ahead_log_is_read_while_it_is_written() {
 async fn a_reader_does_not_write() {
     let bench = Bench::billing("").await;
     let write = bench.write(new_fee(0)).await;
-    let fault = bench.reader.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap_err();
+    let fault = bench.reader.transact(&write, &CLAIMED, FOR_REAL).await.unwrap_err();
     assert_eq!(fault.class(), Class::Permission);
     for statement in ["UPDATE t SET fee = 0", "DELETE FROM t", "CREATE TABLE x (y)", "PRAGMA user_version = 3"] {
         let sql = match statement {
@@ -210,10 +213,10 @@ async fn a_reader_does_not_write() {
 async fn another_receipt_table_stops_the_write() {
     let bench = Bench::billing("").await;
     let write = bench.write(new_fee(0)).await;
-    let effect = bench.writer.transact(&write, "ffffffffffffffffffff", Ending::Commit).await.unwrap();
-    assert_eq!(effect, Effect::OtherReceipts);
+    let effect = bench.writer.transact(&write, &ANOTHER, FOR_REAL).await.unwrap();
+    assert_eq!(effect, Effect::Elsewhere(Elsewhere::Receipts));
     bench.db.execute("DROP TABLE receipts_id").await;
-    let effect = bench.writer.transact(&write, RECEIPTS_ID, Ending::Commit).await.unwrap();
+    let effect = bench.writer.transact(&write, &CLAIMED, FOR_REAL).await.unwrap();
     assert_eq!(effect, Effect::Rejected { violation: Violation::Missing, step: "receipt table" });
     assert!(bench.is_untouched().await);
 }
@@ -226,20 +229,20 @@ async fn a_fence_shuts_a_late_writer_out() {
         by_job: receipts::by_job(EngineKind::Sqlite, &place(), "job-1"),
     };
     let bench = Bench::billing("").await;
-    assert_eq!(bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap(), Fenced::Won);
+    assert_eq!(bench.writer.fence(&fence, &CLAIMED).await.unwrap(), Fenced::Won);
     let Effect::Duplicate { by_key: None, by_job: Some(found) } = bench.apply(new_fee(0)).await else {
         panic!("the fence must be in the way");
     };
     assert_eq!(found.status, "canceled");
     assert_eq!(bench.one("SELECT fee FROM t WHERE id = '1'").await.as_deref(), Some("100"));
-    let Fenced::Found(found) = bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap() else {
+    let Fenced::Found(found) = bench.writer.fence(&fence, &CLAIMED).await.unwrap() else {
         panic!("a second fence must meet the first");
     };
     assert_eq!(found.status, "canceled");
 
     let bench = Bench::billing("").await;
     assert!(matches!(bench.apply(new_fee(0)).await, Effect::Committed { .. }));
-    let Fenced::Found(found) = bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap() else {
+    let Fenced::Found(found) = bench.writer.fence(&fence, &CLAIMED).await.unwrap() else {
         panic!("a fence must meet the receipt");
     };
     assert_eq!((found.status.as_str(), found.new_version.as_deref()), ("applied", Some("8")));
@@ -255,7 +258,7 @@ async fn an_abandoned_write_lets_go_of_the_file() {
     .await;
     let write = bench.write(new_fee(0)).await;
     let patient = open(&bench.db.writer_url(), Role::Writer, Duration::from_secs(600)).unwrap();
-    let running = patient.transact(&write, RECEIPTS_ID, Ending::Commit);
+    let running = patient.transact(&write, &CLAIMED, FOR_REAL);
     assert!(tokio::time::timeout(LOCK, running).await.is_err(), "the trigger never ends");
     bench.db.execute("DROP TRIGGER slow").await;
     assert!(bench.is_untouched().await);
@@ -285,10 +288,10 @@ async fn a_fence_waits_for_an_open_transaction_and_does_not_win_over_it() {
     let zombie = bench.db.session().await;
     let insert = "BEGIN IMMEDIATE; INSERT INTO receipts (idempotency_key, job_id, proposal_id, status) VALUES ('k', 'job-1', 'p', 'applied')";
     zombie.execute(insert).await.unwrap();
-    let fault = bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap_err();
+    let fault = bench.writer.fence(&fence, &CLAIMED).await.unwrap_err();
     assert_eq!(fault.class(), Class::Busy);
     zombie.execute("COMMIT").await.unwrap();
-    let Fenced::Found(found) = bench.writer.fence(&fence, RECEIPTS_ID).await.unwrap() else {
+    let Fenced::Found(found) = bench.writer.fence(&fence, &CLAIMED).await.unwrap() else {
         panic!("a fence must meet the receipt");
     };
     assert_eq!(found.status, "applied");

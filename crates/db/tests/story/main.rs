@@ -38,6 +38,8 @@ on_every_engine![
     plot::a_fence_ends_a_claim_for_good,
     plot::a_fence_finds_what_was_written,
     plot::only_the_claimed_receipt_table_is_written_to,
+    plot::only_the_claimed_server_is_written_to_and_fenced,
+    plot::a_lease_that_ends_before_the_commit_undoes_everything,
     plot::a_missing_or_unsafe_receipt_table_is_named,
     plot::a_value_that_does_not_fit_is_refused_twice,
     plot::a_version_that_cannot_move_is_refused_at_once,

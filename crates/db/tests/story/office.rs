@@ -27,6 +27,14 @@ use synapsor_testkit::database::{self, Database};
 
 pub(crate) const RECEIPTS_ID: &str = "00112233445566778899";
 
+/// A write for real, whose lease never ends.
+pub(crate) const FOR_REAL: Ending<'static> = Ending::Commit(&|| true);
+
+/// Whether a receipt table is the migrated one, and may be used.
+pub(crate) fn is_ready(state: &ReceiptsState) -> bool {
+    matches!(state, ReceiptsState::Ready(found) if found.receipts_id == RECEIPTS_ID)
+}
+
 pub(crate) struct Office {
     pub(crate) db: Database,
     pub(crate) contract: Contract,
@@ -154,6 +162,7 @@ impl Office {
                 now: now(),
                 mode: self.contract.mode,
                 secret: &[7; 32],
+                receipts_id: Some(RECEIPTS_ID),
                 supersedes: None,
                 salt: "00000000000000000000000000000000",
             },
@@ -164,7 +173,7 @@ impl Office {
     pub(crate) async fn claim(&self, change_set: &ChangeSet) -> Job {
         let proposal = approved(change_set);
         let ready = proposal.ready(&self.contract, now()).unwrap();
-        let place = writeback::place(&ready);
+        let place = Place::of(ready.source(), &ready.capability().target);
         assert_eq!(place, self.place());
         let claim = Claim {
             v: BODY_VERSION,
@@ -174,6 +183,7 @@ impl Office {
             receipts_schema: place.schema.as_str().to_owned(),
             receipts_table: place.table.as_str().to_owned(),
             receipts_id: RECEIPTS_ID.to_owned(),
+            server_id: None,
         };
         let terms = ClaimTerms { ledger_id: "led_1", ledger_head: "1:sha256:1" };
         let keys = writeback::keys(change_set, &claim, terms);
@@ -185,12 +195,12 @@ impl Office {
 
     /// Writes for real.
     pub(crate) async fn apply(&self, job: &Job) -> Settlement {
-        let effect = self.transact(job, Ending::Commit).await;
+        let effect = self.transact(job, FOR_REAL).await;
         writeback::settle(&job.write, &job.keys, &effect)
     }
 
-    pub(crate) async fn transact(&self, job: &Job, ending: Ending) -> Effect {
-        self.writer.transact(&job.write, &job.claim.receipts_id, ending).await.unwrap()
+    pub(crate) async fn transact(&self, job: &Job, ending: Ending<'_>) -> Effect {
+        self.writer.transact(&job.write, &writeback::claimed(&job.claim), ending).await.unwrap()
     }
 
     /// From a call to the receipt.
@@ -208,7 +218,7 @@ impl Office {
             insert: writeback::fence(engine, &place, &job.keys),
             by_job: receipts::by_job(engine, &place, &job.keys.job_id),
         };
-        self.writer.fence(&fence, &job.claim.receipts_id).await.unwrap()
+        self.writer.fence(&fence, &writeback::claimed(&job.claim)).await.unwrap()
     }
 
     pub(crate) async fn receipts_state(&self) -> ReceiptsState {

@@ -4,13 +4,14 @@ use serde_json::{Value as Json, json};
 use synapsor_core::code::Code;
 use synapsor_core::contract::EngineKind;
 use synapsor_core::id::Ident;
+use synapsor_core::sql::receipts::Elsewhere;
 use synapsor_core::value::{Cell, Kind};
 use synapsor_core::wire::receipt::ReceiptStatus;
 use synapsor_core::writeback::{self, Effect, Fenced, Settlement};
 use synapsor_db::engine::{Ending, ReceiptsState};
 use synapsor_testkit::database::Engine;
 
-use crate::office::{Call, Office, RECEIPTS_ID, approved, code, now, receipt, refused};
+use crate::office::{Call, FOR_REAL, Office, approved, code, is_ready, now, receipt, refused};
 
 fn waive(args: &Json) -> Call<'_> {
     Call { capability: "billing.waive_fee", tenant: "acme", args }
@@ -252,15 +253,50 @@ pub(crate) async fn only_the_claimed_receipt_table_is_written_to(engine: Engine)
     let before = office.everything().await;
     let mut job = office.claim(&change_set).await;
     job.claim.receipts_id = "ffffffffffffffffffff".to_owned();
-    assert_eq!(office.transact(&job, Ending::Commit).await, Effect::OtherReceipts);
+    assert_eq!(office.transact(&job, FOR_REAL).await, Effect::Elsewhere(Elsewhere::Receipts));
     assert_eq!(office.apply(&job).await, Settlement::Released(Code::SourceChanged));
     assert!(matches!(office.fence(&job).await, Fenced::Unsure { .. }));
     assert_eq!(office.everything().await, before);
 }
 
+pub(crate) async fn only_the_claimed_server_is_written_to_and_fenced(engine: Engine) {
+    let office = Office::open(engine).await;
+    let change_set = office.propose(waive(&one())).await.unwrap();
+    let before = office.everything().await;
+    let ReceiptsState::Ready(found) = office.receipts_state().await else { panic!("not ready") };
+    let Some(server) = found.server_id else {
+        assert_eq!(office.engine(), EngineKind::Sqlite, "servers are told apart");
+        return;
+    };
+    let mut job = office.claim(&change_set).await;
+    job.claim.server_id = Some(format!("{server}0"));
+    assert_eq!(office.transact(&job, FOR_REAL).await, Effect::Elsewhere(Elsewhere::Server));
+    assert_eq!(office.apply(&job).await, Settlement::Released(Code::TemporarilyUnavailable));
+    assert_eq!(office.fence(&job).await, Fenced::elsewhere(Elsewhere::Server));
+    assert_eq!(office.everything().await, before);
+    // Through another connection it is the same server.
+    job.claim.server_id = Some(server);
+    assert_eq!(receipt(&job, &office.apply(&job).await).status, ReceiptStatus::Applied);
+    assert!(matches!(office.fence(&job).await, Fenced::Found(_)));
+}
+
+pub(crate) async fn a_lease_that_ends_before_the_commit_undoes_everything(engine: Engine) {
+    let office = Office::open(engine).await;
+    let change_set = office.propose(waive(&one())).await.unwrap();
+    let before = office.everything().await;
+    let job = office.claim(&change_set).await;
+    let effect = office.transact(&job, Ending::Commit(&|| false)).await;
+    assert_eq!(effect, Effect::TooLate);
+    let settlement = writeback::settle(&job.write, &job.keys, &effect);
+    assert_eq!(settlement, Settlement::Released(Code::WritebackTooLate));
+    assert_eq!(office.everything().await, before);
+    // It left nothing behind that would keep the next attempt out, under the same job or another.
+    assert_eq!(receipt(&job, &office.apply(&job).await).status, ReceiptStatus::Applied);
+}
+
 pub(crate) async fn a_missing_or_unsafe_receipt_table_is_named(engine: Engine) {
     let office = Office::open(engine).await;
-    assert_eq!(office.receipts_state().await, ReceiptsState::Ready { receipts_id: RECEIPTS_ID.to_owned() });
+    assert!(is_ready(&office.receipts_state().await));
     let unkeyed = "CREATE TABLE synapsor_writeback_receipts (idempotency_key varchar(255) NOT NULL PRIMARY KEY,
         job_id varchar(255) NOT NULL, proposal_id varchar(255), proposal_hash varchar(255), ledger_id varchar(255),
         ledger_head varchar(255), server_id varchar(255), status varchar(20), new_version varchar(255),

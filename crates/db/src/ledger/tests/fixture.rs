@@ -57,6 +57,7 @@ pub(super) fn evidence(n: u64) -> Evidence {
         source_id: "app".to_owned(),
         schema: "public".to_owned(),
         table: "invoices".to_owned(),
+        receipts_id: None,
         primary_key: "id".to_owned(),
         object_id: format!("INV-{n}"),
         tenant_column: Some("tenant_id".to_owned()),
@@ -96,6 +97,7 @@ pub(super) fn change_set(n: u64) -> ChangeSet {
             schema: "public".to_owned(),
             table: "invoices".to_owned(),
             primary_key: id,
+            receipts_id: None,
         },
         before: map(json!({"late_fee_cents": 5500})),
         patch: map(json!({"late_fee_cents": 0})),
@@ -157,6 +159,7 @@ pub(super) fn claimed(n: u64) -> Event {
         receipts_schema: "public".to_owned(),
         receipts_table: "synapsor_writeback_receipts".to_owned(),
         receipts_id: "r".to_owned(),
+        server_id: None,
     })
 }
 
