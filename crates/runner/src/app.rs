@@ -1,6 +1,7 @@
 //! Everything a running program needs, built once and passed. Use cases are one file each: load, decide, do, record.
 
 pub mod apply;
+pub mod batch;
 pub mod call;
 pub mod decide;
 pub mod doctor;
@@ -13,6 +14,7 @@ pub mod records;
 pub mod share;
 mod source;
 pub mod stop;
+pub mod verify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +38,7 @@ pub struct App {
     ledger: Ledger,
     masking_secret: [u8; 32],
     sources: Sources,
-    tables: RwLock<HashMap<CapabilityName, Arc<Table>>>,
+    known: RwLock<HashMap<CapabilityName, Arc<Known>>>,
 }
 
 impl App {
@@ -45,7 +47,7 @@ impl App {
         let base = config_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let masking_secret = secrets::masking_secret(ledger.id())?;
         let sources = Sources::new(base);
-        Ok(Self { contract, ledger, masking_secret, sources, tables: RwLock::default() })
+        Ok(Self { contract, ledger, masking_secret, sources, known: RwLock::default() })
     }
 
     /// The checked configuration.
@@ -70,25 +72,33 @@ impl App {
         Scope::bind(&capability.trust, secrets::plain)
     }
 
-    /// The table of a capability as the reader's catalog describes it, looked up once.
-    pub(crate) async fn table(&self, capability: &Capability) -> Result<Arc<Table>, Stop> {
-        let known = self.tables.read().ok().and_then(|tables| tables.get(&capability.name).cloned());
-        if let Some(table) = known {
-            return Ok(table);
+    /// What the reader found out about a capability's target, looked up once.
+    pub(crate) async fn known(&self, capability: &Capability) -> Result<Arc<Known>, Stop> {
+        let known = self.known.read().ok().and_then(|known| known.get(&capability.name).cloned());
+        if let Some(known) = known {
+            return Ok(known);
         }
         let source = self.source_of(capability)?;
         let engine = self.sources.reader(source)?;
-        let table = Arc::new(source::describe_for_reading(&engine, capability).await?);
-        if let Ok(mut tables) = self.tables.write() {
-            tables.insert(capability.name.clone(), Arc::clone(&table));
+        let table = source::describe_for_reading(&engine, capability).await?;
+        let found = Arc::new(Known { table, receipts_id: self.receipts_id(capability).await? });
+        if let Ok(mut known) = self.known.write() {
+            known.insert(capability.name.clone(), Arc::clone(&found));
         }
-        Ok(table)
+        Ok(found)
     }
 
-    /// Forgets what the catalog said, after a statement found it to be different.
-    pub(crate) fn forget_table(&self, capability: &Capability) {
-        if let Ok(mut tables) = self.tables.write() {
-            tables.remove(&capability.name);
+    /// Forgets what was found out, after a statement found it to be different.
+    pub(crate) fn forget(&self, capability: &Capability) {
+        if let Ok(mut known) = self.known.write() {
+            known.remove(&capability.name);
         }
     }
+}
+
+/// What the reader found out about a capability's target.
+pub(crate) struct Known {
+    pub(crate) table: Table,
+    /// The identity of the receipt table there, if there is one.
+    pub(crate) receipts_id: Option<String>,
 }

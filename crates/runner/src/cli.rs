@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod apply;
+mod batch;
 pub mod completions;
 pub mod config;
 pub mod demo;

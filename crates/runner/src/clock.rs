@@ -1,5 +1,7 @@
 //! The only place that asks for the time and for randomness; both are passed on as values.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use synapsor_core::id::{EvidenceId, JobId, LeaseId, ProposalId, RequestId};
 
@@ -8,6 +10,37 @@ use synapsor_core::id::{EvidenceId, JobId, LeaseId, ProposalId, RequestId};
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+/// A moment that others count on: it comes even while this machine sleeps or this process is stopped, and setting the
+/// clock does not move it.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Duration);
+
+impl Deadline {
+    /// So far from now.
+    #[must_use]
+    pub fn after(span: Duration) -> Self {
+        Self(since_boot().saturating_add(span))
+    }
+
+    /// Whether it is still to come.
+    #[must_use]
+    pub fn is_ahead(self) -> bool {
+        since_boot() < self.0
+    }
+}
+
+/// Time since the machine started, counted while it sleeps.
+fn since_boot() -> Duration {
+    // The others' monotonic clocks count sleep by themselves or have no other to offer.
+    #[cfg(target_os = "linux")]
+    const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+    let now = rustix::time::clock_gettime(CLOCK);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 /// Random bytes from the operating system.

@@ -12,10 +12,9 @@ use synapsor_core::id::RequestId;
 use synapsor_core::plan::{self, ReadPlan, Row};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::scope::Scope;
-use synapsor_core::value::Table;
 use synapsor_db::ledger::NewEvent;
 
-use super::{App, Stop, propose};
+use super::{App, Known, Stop, propose};
 use crate::clock;
 
 /// A finished call, ready to be rendered.
@@ -61,7 +60,7 @@ pub(super) struct Seen<'a> {
     pub(super) capability: &'a Capability,
     pub(super) scope: &'a Scope,
     pub(super) args: Args,
-    pub(super) table: std::sync::Arc<Table>,
+    pub(super) known: std::sync::Arc<Known>,
     pub(super) plan: ReadPlan,
     pub(super) row: Row,
 }
@@ -129,7 +128,12 @@ impl App {
             return propose::propose(self, &seen, request_id).await;
         }
         let evidence_id = clock::evidence_id();
-        let seal = Seal { request_id, secret: &self.masking_secret, proposal_id: None };
+        let seal = Seal {
+            request_id,
+            secret: &self.masking_secret,
+            receipts_id: seen.known.receipts_id.as_deref(),
+            proposal_id: None,
+        };
         let evidence = evidence::seal(capability, scope, &seen.plan, &seen.row, seal);
         let data = evidence.visible_row.clone();
         let key = evidence.object_id.clone();
@@ -153,15 +157,15 @@ impl App {
         let engine = self.sources.reader(source)?;
         let mut fresh = false;
         loop {
-            let table = self.table(capability).await?;
-            let plan = plan::read(capability, source.engine, &table, scope, &args)?;
+            let known = self.known(capability).await?;
+            let plan = plan::read(capability, source.engine, &known.table, scope, &args)?;
             match engine.read(&plan.sql).await {
                 Ok(rows) => {
                     let row = plan::one_row(capability, &plan, &args, rows)?;
-                    return Ok(Seen { capability, scope, args, table, plan, row });
+                    return Ok(Seen { capability, scope, args, known, plan, row });
                 }
                 Err(fault) => {
-                    self.forget_table(capability);
+                    self.forget(capability);
                     if fresh || fault.code() != Code::ObjectMissing {
                         return Err(fault.into());
                     }

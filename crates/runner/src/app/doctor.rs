@@ -203,7 +203,7 @@ impl Patient<'_> {
             self.source.name
         );
         match engine.receipts(place).await {
-            Ok(ReceiptsState::Ready { .. }) => {}
+            Ok(ReceiptsState::Ready(_)) => {}
             Ok(ReceiptsState::Missing) => {
                 return vec![Check::fail(
                     "receipts.missing",
@@ -279,6 +279,7 @@ fn rehearsal_keys() -> ReceiptKeys {
         proposal_hash: String::new(),
         ledger_id: String::new(),
         ledger_head: String::new(),
+        server_id: None,
     }
 }
 

@@ -22,8 +22,10 @@ const MAX_ROUNDS: usize = 32;
 
 pub(super) async fn propose(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<Answer, Stop> {
     require_fresh_read(app, seen).await?;
+    // Asked anew each time: the decision must name the database that was read just now.
+    let receipts_id = app.receipts_id(seen.capability).await?;
     for _ in 0..MAX_ROUNDS {
-        match attempt(app, seen, request_id).await? {
+        match attempt(app, seen, receipts_id.as_deref(), request_id).await? {
             Some(answer) => return Ok(answer),
             // Someone else took the slot between our look and our append: look again.
             None => tokio::task::yield_now().await,
@@ -32,7 +34,12 @@ pub(super) async fn propose(app: &App, seen: &Seen<'_>, request_id: &RequestId) 
     Err(Refusal::new(Code::TemporarilyUnavailable, "too many callers propose this change at once").into())
 }
 
-async fn attempt(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<Option<Answer>, Stop> {
+async fn attempt(
+    app: &App,
+    seen: &Seen<'_>,
+    receipts_id: Option<&str>,
+    request_id: &RequestId,
+) -> Result<Option<Answer>, Stop> {
     let now = app.now().await?;
     let proposal_id = clock::proposal_id();
     let evidence_id = clock::evidence_id();
@@ -40,7 +47,7 @@ async fn attempt(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<O
     let material = Material {
         capability: seen.capability,
         source,
-        table: &seen.table,
+        table: &seen.known.table,
         scope: seen.scope,
         args: &seen.args,
         plan: &seen.plan,
@@ -53,6 +60,7 @@ async fn attempt(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<O
         now,
         mode: app.contract.mode,
         secret: &app.masking_secret,
+        receipts_id,
         supersedes: None,
         salt: &salt,
     };
@@ -90,7 +98,7 @@ async fn attempt(app: &App, seen: &Seen<'_>, request_id: &RequestId) -> Result<O
             change_set = draft(&material, &Stamp { supersedes: Some(&old), ..stamp })?;
         }
     }
-    let seal = Seal { request_id, secret: &app.masking_secret, proposal_id: Some(&proposal_id) };
+    let seal = Seal { request_id, secret: &app.masking_secret, receipts_id, proposal_id: Some(&proposal_id) };
     let evidence = evidence::seal(seen.capability, seen.scope, &seen.plan, &seen.row, seal);
     events.extend(contract_event(app, seen).await?);
     events.push(NewEvent {

@@ -3,75 +3,68 @@
 use synapsor_core::code::Code;
 use synapsor_core::event::Claim;
 use synapsor_core::id::{Ident, ProposalId};
+use synapsor_core::proposal::turn::Turn;
 use synapsor_core::proposal::{Proposal, Stage};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::sql::receipts::{self, Place};
-use synapsor_core::writeback::{self, ClaimTerms, Settlement};
-use synapsor_db::engine::Fence;
+use synapsor_core::writeback::{self, ClaimTerms, Fenced, Settlement};
+use synapsor_db::engine::{Fence, ReceiptsState};
 
-use super::apply::{Applied, ApplyEnding, is_live};
-use super::{App, Stop};
+use super::apply::{Applied, ApplyEnding, busy};
+use super::{App, Stop, source};
+
+/// Who finds out, and how far they go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finder {
+    /// Which runner this is, for the record.
+    pub runner_id: String,
+    /// Whether a person vouches that the server which answers now holds all that the one before it committed.
+    pub accept_new_server: bool,
+}
 
 impl App {
-    /// Settles or releases an unfinished apply whose lease has passed. Anything else is reported as it stands.
-    pub async fn reconcile(&self, id: &ProposalId, runner_id: &str) -> Result<Applied, Stop> {
+    /// Settles or releases an unfinished apply that nobody may go on with. Anything else is reported as it stands.
+    pub async fn reconcile(&self, id: &ProposalId, finder: &Finder) -> Result<Applied, Stop> {
         let proposal = self.load(id).await?;
-        let (claim, doubt) = match proposal.stage() {
-            Stage::Applying { claim, doubt, .. } => (claim.clone(), doubt.clone()),
-            Stage::Settled { receipt } => {
-                let ending = ApplyEnding::Settled { receipt: receipt.clone(), before: true };
-                return Ok(Applied { proposal, ending });
-            }
-            stage => {
-                return Err(Refusal::new(
-                    Code::ProposalClosed,
-                    format!("nothing to reconcile: proposal {id} is {}", stage.state()),
-                )
-                .with_fix("look at it with `synapsor-runner proposals show`")
-                .into());
-            }
+        let claim = match proposal.unfinished(self.now().await?)? {
+            Turn::Report(receipt) => return Ok(Applied::before(&proposal, receipt)),
+            Turn::Fence(claim) => claim,
+            Turn::Wait(claim) => return Err(busy(id, claim).into()),
+            Turn::Attempt(_) => return Err(Refusal::new(Code::Internal, "an unfinished apply is not begun").into()),
         };
-        if doubt.is_none() && is_live(&claim, self.now().await?) {
-            return Err(Refusal::new(
-                Code::WritebackBusy,
-                format!("proposal {id} is being applied until {}", claim.lease_expires_at),
-            )
-            .into());
-        }
-        let settlement = self.fence(&proposal, &claim).await?;
+        let settlement = self.fence(&proposal, claim, finder).await?;
         // Who finds out is recorded on the event; the claim stays the first applier's.
-        let finder = Claim { runner_id: runner_id.to_owned(), ..claim.clone() };
-        let ending = match settlement {
-            // It is recorded as in doubt already: repeating it adds nothing.
-            Settlement::InDoubt(reason) if doubt.is_some() => Some(ApplyEnding::InDoubt(reason.to_owned())),
-            settlement => self.record_settlement(&proposal, &finder, settlement).await?,
-        };
+        let claim = Claim { runner_id: finder.runner_id.clone(), ..claim.clone() };
+        if let Some(found) = self.record_settlement(&proposal, &claim, settlement).await? {
+            return Ok(found);
+        }
+        // Someone else found out first.
         let proposal = self.load(id).await?;
-        let ending = match (ending, proposal.stage()) {
-            (Some(ending), _) => ending,
-            // Someone else found out first.
-            (None, Stage::Settled { receipt }) => ApplyEnding::Settled { receipt: receipt.clone(), before: true },
-            (None, Stage::Applying { doubt, .. }) => {
+        let ending = match proposal.stage() {
+            Stage::Settled { receipt } => return Ok(Applied::before(&proposal, receipt)),
+            Stage::Applying { doubt, .. } => {
                 ApplyEnding::InDoubt(doubt.clone().unwrap_or_else(|| "another process is applying it".to_owned()))
             }
-            (None, _) => ApplyEnding::Released(Code::WritebackFenced),
+            _ => ApplyEnding::Released(Code::WritebackFenced),
         };
         Ok(Applied { proposal, ending })
     }
 
-    async fn fence(&self, proposal: &Proposal, claim: &Claim) -> Result<Settlement, Stop> {
+    async fn fence(&self, proposal: &Proposal, claim: &Claim, finder: &Finder) -> Result<Settlement, Stop> {
         let change_set = proposal.change_set();
         // The source is found by its name alone: a changed capability must not keep an outcome unknown.
-        let source = Ident::parse(&change_set.source.source_id)
-            .ok()
-            .and_then(|name| self.contract.sources.get(&name))
-            .ok_or_else(|| {
-                Refusal::new(Code::ConfigInvalid, format!("source `{}` is not configured", change_set.source.source_id))
-            })?;
-        let place = match (Ident::parse(&claim.receipts_schema), Ident::parse(&claim.receipts_table)) {
-            (Ok(schema), Ok(table)) => Place { schema, table },
-            _ => return Err(Refusal::new(Code::StoreCorrupt, "the claim names no receipt table").into()),
-        };
+        let source = self.source_named(&change_set.source.source_id)?;
+        let place = claimed_place(claim)?;
+        let engine = self.sources.writer(source)?;
+        match engine.receipts(&place).await? {
+            ReceiptsState::Ready(_) => {}
+            // A fence in a table that does not shut anybody out proves nothing.
+            ReceiptsState::Unsafe { why } => return Err(source::receipts_unsafe(&place, &why).into()),
+            ReceiptsState::Missing => {
+                let fenced = Fenced::Unsure { reason: "the receipt table that was claimed is not there" };
+                return Ok(writeback::settle_fence(change_set, &fenced));
+            }
+        }
         let head = self.ledger.head().await?.to_string();
         let terms = ClaimTerms { ledger_id: self.ledger.id().as_str(), ledger_head: &head };
         let keys = writeback::keys(change_set, claim, terms);
@@ -80,7 +73,19 @@ impl App {
             insert: writeback::fence(source.engine, &place, &keys),
             by_job: receipts::by_job(source.engine, &place, &claim.job_id),
         };
-        let fenced = self.sources.writer(source)?.fence(&fence, &claim.receipts_id).await?;
+        let mut claimed = writeback::claimed(claim);
+        if finder.accept_new_server {
+            claimed.server_id = None;
+        }
+        let fenced = engine.fence(&fence, &claimed).await?;
         Ok(writeback::settle_fence(change_set, &fenced))
+    }
+}
+
+/// Where a claim says that its receipt is.
+pub(super) fn claimed_place(claim: &Claim) -> Result<Place, Refusal> {
+    match (Ident::parse(&claim.receipts_schema), Ident::parse(&claim.receipts_table)) {
+        (Ok(schema), Ok(table)) => Ok(Place { schema, table }),
+        _ => Err(Refusal::new(Code::StoreCorrupt, "the claim names no receipt table")),
     }
 }

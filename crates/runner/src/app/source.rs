@@ -10,8 +10,10 @@ use synapsor_core::contract::{Capability, Source};
 use synapsor_core::id::Ident;
 use synapsor_core::privilege::written_columns;
 use synapsor_core::refusal::Refusal;
-use synapsor_core::value::Table;
+use synapsor_core::sql::receipts::{self, Place};
+use synapsor_core::value::{Cell, Table};
 use synapsor_db::engine::{Access, Ask, Engine, Role};
+use synapsor_db::fault::{Class, Fault};
 
 use super::{App, Stop};
 use crate::secrets;
@@ -66,8 +68,8 @@ fn no_writer(source: &Source) -> Refusal {
 }
 
 /// The fault's own words name what is wrong with the URL's shape; they never hold the URL.
-fn bad_url(variable: &str, fault: synapsor_db::fault::Fault) -> Stop {
-    if fault.class() == synapsor_db::fault::Class::Url {
+fn bad_url(variable: &str, fault: Fault) -> Stop {
+    if fault.class() == Class::Url {
         return Refusal::new(Code::CredentialInvalid, format!("the URL in `{variable}` cannot be used: {fault}"))
             .into();
     }
@@ -75,11 +77,37 @@ fn bad_url(variable: &str, fault: synapsor_db::fault::Fault) -> Stop {
 }
 
 impl App {
+    /// The source that a record names.
+    pub(super) fn source_named(&self, name: &str) -> Result<&Source, Refusal> {
+        let source = Ident::parse(name).ok().and_then(|name| self.contract.sources.get(&name));
+        source.ok_or_else(|| Refusal::new(Code::ConfigInvalid, format!("source `{name}` is not configured")))
+    }
+
+    /// The identity of the receipt table that a capability's changes would use, as the reader sees it; `None` if there is
+    /// none to see, or nothing is ever written.
+    pub(super) async fn receipts_id(&self, capability: &Capability) -> Result<Option<String>, Stop> {
+        let source = self.source_of(capability)?;
+        if source.write_url_env.is_none() {
+            return Ok(None);
+        }
+        let sql = receipts::receipts_id(source.engine, &Place::of(source, &capability.target));
+        match self.sources.reader(source)?.read(&sql).await {
+            Ok(rows) => Ok(rows.first().and_then(|row| row.first()).and_then(Cell::text).map(str::to_owned)),
+            Err(fault) if matches!(fault.class(), Class::Missing | Class::Permission) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
     pub(super) fn source_of(&self, capability: &Capability) -> Result<&Source, Stop> {
         self.contract.source_of(capability).ok_or_else(|| {
             Refusal::new(Code::ConfigInvalid, format!("source `{}` is not configured", capability.source)).into()
         })
     }
+}
+
+/// A receipt table that does not keep its promise stops everything that would rest on it.
+pub(super) fn receipts_unsafe(place: &Place, why: &str) -> Refusal {
+    Refusal::new(Code::ReceiptsUnsafe, format!("`{}.{}` cannot be used: {why}", place.schema, place.table))
 }
 
 /// Looks a capability's table up; it must exist, with every column that the capability names.

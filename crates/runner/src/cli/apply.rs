@@ -8,9 +8,11 @@ use synapsor_core::refusal::Refusal;
 use synapsor_core::wire::receipt::{ExecutionReceipt, ReceiptStatus};
 
 use super::Ended;
+use super::batch;
 use super::open::{IfMissing, Where, runner_id};
 use super::print::{Out, Tone, plain, refusal_json};
 use crate::app::apply::{Applied, ApplyEnding, ApplyOrder};
+use crate::app::batch::Task;
 use crate::app::{App, Stop};
 use crate::secrets;
 
@@ -20,14 +22,17 @@ use crate::secrets;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The proposal, or `latest`.
-    #[arg(value_name = "PROPOSAL", conflicts_with_all = ["proposal", "job"])]
+    #[arg(value_name = "PROPOSAL", conflicts_with_all = ["proposal", "job", "approved"])]
     id: Option<String>,
     /// The proposal, as a flag.
-    #[arg(long, value_name = "PROPOSAL", conflicts_with = "job")]
+    #[arg(long, value_name = "PROPOSAL", conflicts_with_all = ["job", "approved"])]
     proposal: Option<String>,
     /// A job file that `proposals writeback-job` wrote; checked against the ledger before anything is done.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "approved")]
     job: Option<PathBuf>,
+    /// Every approved proposal, oldest first; one that fails does not keep the others.
+    #[arg(long)]
+    approved: bool,
     /// Run every step in the source database and undo all of it.
     #[arg(long)]
     dry_run: bool,
@@ -42,6 +47,13 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: Args, out: &Out) -> Ended {
+    if args.approved {
+        let result = all(&args, out).await;
+        if let (true, Err(Stop::Refusal(refusal))) = (args.json, &result) {
+            out.json(&refusal_json(refusal));
+        }
+        return result;
+    }
     let result = apply(&args, out).await;
     if let (true, Err(Stop::Refusal(refusal))) = (args.json, &result) {
         out.json(&refusal_json(refusal));
@@ -55,6 +67,16 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     Ok(applied.exit())
 }
 
+async fn all(args: &Args, out: &Out) -> Ended {
+    let app = args.place.app(out, IfMissing::Stop)?;
+    batch::run(&app, &Task::Apply(ApplyOrder { wait: false, ..order(args) }), args.json, out).await
+}
+
+fn order(args: &Args) -> ApplyOrder {
+    let dry_run = args.dry_run || secrets::plain("SYNAPSOR_DRY_RUN").as_deref() == Some("true");
+    ApplyOrder { runner_id: runner_id(args.runner.as_deref()), dry_run, wait: true }
+}
+
 async fn apply(args: &Args, out: &Out) -> Result<Applied, Stop> {
     let app = args.place.app(out, IfMissing::Stop)?;
     let id = match (&args.id, &args.proposal, &args.job) {
@@ -66,12 +88,10 @@ async fn apply(args: &Args, out: &Out) -> Result<Applied, Stop> {
         }
         (Some(typed), _, _) | (None, Some(typed), _) => app.resolve(typed).await?,
         (None, None, None) => {
-            return Err(Refusal::new(Code::Usage, "apply needs a proposal, `latest`, or `--job`").into());
+            return Err(Refusal::new(Code::Usage, "apply needs a proposal, `latest`, `--approved` or `--job`").into());
         }
     };
-    let dry_run = args.dry_run || secrets::plain("SYNAPSOR_DRY_RUN").as_deref() == Some("true");
-    let order = ApplyOrder { runner_id: runner_id(args.runner.as_deref()), dry_run };
-    let result = app.apply(&id, &order).await;
+    let result = app.apply(&id, &order(args)).await;
     explain_contract_change(&app, &id, out, &result).await;
     result
 }

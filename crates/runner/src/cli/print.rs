@@ -36,6 +36,12 @@ impl Out {
         Self { quiet, color: !no_color && wanted && std::io::stdout().is_terminal() }
     }
 
+    /// Whether remarks are unwanted.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A line of data on stdout. A reader that went away is no error: the work is done.
     pub fn line(&self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stdout(), "{}", text.as_ref());

@@ -1,20 +1,30 @@
 //! `reconcile`
 
+mod verify;
+
 use super::Ended;
+use super::batch;
 use super::open::{IfMissing, Where, runner_id};
 use super::print::{Out, refusal_json};
-use crate::app::Stop;
-use crate::app::apply::Applied;
+use crate::app::batch::Task;
+use crate::app::reconcile::Finder;
+use crate::app::{App, Stop};
 
-/// Find out what became of an apply that nobody finished.
+/// Find out what became of every apply that nobody finished, or of one.
 ///
 /// The source database is asked by putting in a fence under the same job: winning it proves that the late applier can
-/// never commit, losing it shows what happened.
+/// never commit, losing it shows what happened. What cannot be known yet stays unknown, with the reason.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proposal, or `latest`.
-    #[arg(value_name = "PROPOSAL")]
-    id: String,
+    /// Only this proposal, or `latest`.
+    #[arg(value_name = "PROPOSAL", conflicts_with = "verify")]
+    id: Option<String>,
+    /// Compare what the ledger holds as applied with the receipts in the source databases, and change nothing.
+    #[arg(long, conflicts_with = "accept_new_server")]
+    verify: bool,
+    /// After a failover: believe that the server which answers now holds everything that the one before it committed.
+    #[arg(long)]
+    accept_new_server: bool,
     /// This runner's name, for the record [default: `SYNAPSOR_RUNNER_ID`, else local_runner].
     #[arg(long, value_name = "NAME")]
     runner: Option<String>,
@@ -30,17 +40,28 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     if let (true, Err(Stop::Refusal(refusal))) = (args.json, &result) {
         out.json(&refusal_json(refusal));
     }
-    let applied = result?;
-    if args.json {
+    result
+}
+
+async fn reconcile(args: &Args, out: &Out) -> Ended {
+    let app = args.place.app(out, IfMissing::Stop)?;
+    if args.verify {
+        return verify::run(&app, args.json, out).await;
+    }
+    let finder = Finder { runner_id: runner_id(args.runner.as_deref()), accept_new_server: args.accept_new_server };
+    match &args.id {
+        Some(typed) => one(&app, typed, &finder, args.json, out).await,
+        None => batch::run(&app, &Task::Reconcile(finder), args.json, out).await,
+    }
+}
+
+async fn one(app: &App, typed: &str, finder: &Finder, json: bool, out: &Out) -> Ended {
+    let id = app.resolve(typed).await?;
+    let applied = app.reconcile(&id, finder).await?;
+    if json {
         out.json(&super::apply::to_json(&applied));
     } else {
         super::apply::print(out, &applied);
     }
     Ok(applied.exit())
-}
-
-async fn reconcile(args: &Args, out: &Out) -> Result<Applied, Stop> {
-    let app = args.place.app(out, IfMissing::Stop)?;
-    let id = app.resolve(&args.id).await?;
-    app.reconcile(&id, &runner_id(args.runner.as_deref())).await
 }

@@ -4,8 +4,10 @@
 mod apply;
 mod bad_input;
 mod examples;
+mod many;
 mod provision;
 mod secrets;
 mod stage;
 mod story;
 mod tenants;
+mod unfinished;

@@ -1,6 +1,7 @@
 //! The billing example on an engine: its tables, its rows, its accounts, and an environment that names them.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use synapsor_testkit::database::{Database, Engine};
@@ -30,6 +31,12 @@ pub(crate) async fn billing(engine: Engine) -> Stage {
 
 /// As [`billing`], with another configuration from the start.
 pub(crate) async fn configured(engine: Engine, change: impl Fn(String) -> String) -> Stage {
+    billing_at(Database::fresh(engine).await, change).await
+}
+
+/// As [`configured`], on a database that is there already.
+pub(crate) async fn billing_at(db: Database, change: impl Fn(String) -> String) -> Stage {
+    let engine = db.engine();
     let name = engine.name();
     let example = Path::new(EXAMPLE);
     let read = |file: String| std::fs::read_to_string(example.join(&file)).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -38,12 +45,15 @@ pub(crate) async fn configured(engine: Engine, change: impl Fn(String) -> String
     } else {
         format!("synapsor.runner.{name}.json")
     };
-    stage(engine, &read(format!("schema.{name}.sql")), &read(format!("seed.{name}.sql")), &change(read(file))).await
+    stage_at(db, &read(format!("schema.{name}.sql")), &read(format!("seed.{name}.sql")), &change(read(file))).await
 }
 
 /// Sets any tables up, with a configuration whose MySQL schema is called `app`.
 pub(crate) async fn stage(engine: Engine, schema: &str, seed: &str, config: &str) -> Stage {
-    let db = Database::fresh(engine).await;
+    stage_at(Database::fresh(engine).await, schema, seed, config).await
+}
+
+async fn stage_at(db: Database, schema: &str, seed: &str, config: &str) -> Stage {
     if let Some(path) = db.path() {
         std::fs::write(path, "").unwrap();
     }
@@ -83,6 +93,53 @@ impl Stage {
             Engine::Mysql => self.db.execute(&statements).await,
             Engine::Sqlite => assert_eq!(statements, "", "a file knows no grants"),
         }
+    }
+
+    /// Gives claims the shortest lease that a busy machine keeps: twice the limits here and five seconds.
+    pub(crate) fn shorten_leases(&self) {
+        let config = self.env.read("synapsor.runner.json");
+        self.env.write("synapsor.runner.json", config.replace("_ms\": 20000", "_ms\": 2000"));
+    }
+
+    /// Starts an applier of each proposal, waits until all have claimed, and kills them before they can write.
+    pub(crate) async fn leave_unfinished(&self, ids: &[&str]) {
+        let session = self.db.session().await;
+        session.execute(if self.db.engine() == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await.unwrap();
+        session.execute("UPDATE invoices SET customer_id = customer_id").await.unwrap();
+        for id in ids {
+            let mut command = self.env.command(["apply", id]);
+            let mut applier = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            while self.state(id) != "pending_worker" {
+                assert!(applier.try_wait().unwrap().is_none(), "the applier ended before it was seen applying");
+            }
+            applier.kill().unwrap();
+            applier.wait().unwrap();
+        }
+        session.execute("ROLLBACK").await.unwrap();
+    }
+
+    /// Reconciles until no lease is in the way any more.
+    pub(crate) fn reconciled<const N: usize>(&self, args: [&str; N]) -> Output {
+        loop {
+            let output = self.run(args);
+            if output.status != 5 {
+                return output;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(250));
+        }
+    }
+
+    /// A proposal's state.
+    pub(crate) fn state(&self, id: &str) -> String {
+        let shown = self.run(["proposals", "show", id, "--json"]).json();
+        shown["proposal"]["state"].as_str().unwrap().to_owned()
+    }
+
+    /// The line of `proposals show` that says what is true of the source database.
+    pub(crate) fn truth(&self, id: &str) -> String {
+        let shown = self.run(["proposals", "show", id]).expect(0);
+        let line = shown.lines().find_map(|line| line.strip_prefix("Source DB changed: ")).unwrap();
+        line.to_owned()
     }
 
     pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Output {

@@ -71,12 +71,7 @@ pub(super) fn summary(out: &Out, proposal: &Proposal, now: Timestamp) {
         let part = |key: &str| change.get(key).map(plain).unwrap_or_default();
         out.line(format!("  {column}: {} -> {}", part("before"), out.paint(Tone::Strong, &part("proposed"))));
     }
-    let changed = match proposal.stage() {
-        Stage::Settled { receipt } if receipt.source_database_mutated => "yes",
-        Stage::Applying { doubt: Some(_), .. } => "unknown until reconciled",
-        _ => "no",
-    };
-    out.line(format!("Source DB changed: {changed}"));
+    out.line(format!("Source DB changed: {}", proposal.truth(now)));
     out.line(format!("Approval: {}", clean(&approval(proposal, state))));
     out.line(format!("Evidence: {}", change_set.evidence.bundle_id));
     if let Stage::Settled { receipt } = proposal.stage()

@@ -2,6 +2,7 @@
 
 use synapsor_core::code::Exit;
 use synapsor_core::event::Event;
+use synapsor_core::proposal::truth;
 use synapsor_core::wire::receipt::{ExecutionReceipt, ReceiptStatus};
 use synapsor_db::ledger::Kind;
 
@@ -40,10 +41,11 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
         out.line(format!("Receipt: {}", stored.event_id));
         checks(out, receipt);
         details(out, receipt);
+        out.line(format!("Next: {}", next(receipt)));
     } else {
         out.line(format!("{} {}", out.paint(Tone::Strong, "Receipt"), display_id(stored.event_id)));
         checks(out, receipt);
-        out.line(format!("Next: synapsor-runner replay show {}", stored.subject));
+        out.line(format!("Next: {}", next(receipt)));
         out.line(format!("More detail: synapsor-runner receipts show {} --details", display_id(stored.event_id)));
     }
     Ok(Exit::Done)
@@ -62,7 +64,15 @@ fn checks(out: &Out, receipt: &ExecutionReceipt) {
     }
     out.line("Checks:");
     out.line(format!("  affected rows: {}", receipt.rows_affected));
-    out.line(format!("  source database changed: {}", if receipt.source_database_mutated { "yes" } else { "no" }));
+    out.line(format!("  source database changed: {}", truth::told_by(receipt)));
+}
+
+fn next(receipt: &ExecutionReceipt) -> String {
+    match receipt.status {
+        ReceiptStatus::Conflict => "inspect the row again, then propose again from what it holds now".to_owned(),
+        ReceiptStatus::Failed => "mend what it names, then propose again if the change is still wanted".to_owned(),
+        _ => format!("synapsor-runner replay show {}", receipt.proposal_id),
+    }
 }
 
 fn details(out: &Out, receipt: &ExecutionReceipt) {

@@ -129,7 +129,7 @@ async fn execute(args: &Args, variable: &str, wanted: &[Wanted], out: &Out) -> E
         engine.migrate(statements).await?;
         let name = format!("`{}.{}`", place.schema, place.table);
         made.push(match engine.receipts(place).await? {
-            ReceiptsState::Ready { receipts_id } => receipts_id,
+            ReceiptsState::Ready(found) => found.receipts_id,
             ReceiptsState::Missing => {
                 return Err(Refusal::new(Code::ReceiptsMissing, format!("{name} is still not there")).into());
             }
