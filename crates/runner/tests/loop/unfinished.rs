@@ -52,9 +52,9 @@ async fn a_dead_applier_is_fenced_on_sqlite() {
 #[tokio::test]
 async fn every_unfinished_apply_is_found_without_being_named() {
     let stage = billing(Engine::Sqlite).await;
-    assert_eq!(stage.run(["reconcile"]).expect(0), "No unfinished applies.\n");
     stage.shorten_leases();
     let ids = [stage.approved("INV-3001"), stage.approved("INV-3002")];
+    assert_eq!(stage.run(["reconcile"]).expect(0), "No unfinished applies.\n");
     stage.leave_unfinished(&[&ids[0], &ids[1]]).await;
     let early = stage.run(["reconcile", "--json"]);
     assert_eq!(early.status, 5, "{}", early.stdout);
@@ -170,8 +170,8 @@ async fn what_was_reviewed_in_one_database_is_not_applied_to_another() {
 
 async fn verified(engine: Engine) {
     let stage = billing(engine).await;
-    stage.run(["reconcile", "--verify"]).expect(0);
     let [first, second] = [stage.approved("INV-3001"), stage.approved("INV-3002")];
+    stage.run(["reconcile", "--verify"]).expect(0);
     stage.run(["apply", &first]).expect(0);
     let ledger = stage.env.work_dir().join(".synapsor/local.db");
     let backup = stage.env.work_dir().join("backup.db");
