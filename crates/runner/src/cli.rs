@@ -79,7 +79,7 @@ enum Command {
     Proposals(proposals::Command),
     /// Apply an approved proposal to its source database, exactly once.
     Apply(apply::Args),
-    /// Find out what became of an apply that nobody finished.
+    /// Find out what became of applies that nobody finished.
     Reconcile(reconcile::Args),
     /// Look at what was read, as it was recorded.
     #[command(subcommand)]
