@@ -6,7 +6,7 @@ mod settle;
 
 use jiff::Timestamp;
 
-pub use fence::{Fenced, settle_fence};
+pub use fence::{ANOTHER_SERVER, Fenced, settle_fence};
 pub use record::{receipt, record};
 pub use settle::settle;
 
@@ -249,6 +249,23 @@ pub fn fence(engine: EngineKind, place: &Place, keys: &ReceiptKeys) -> Sql {
 pub fn can_advance(rule: Advance, column: &Column, expected: &Cell) -> Result<(), Refusal> {
     // The clock does not decide whether it can move, only where to.
     advance(rule, column, expected, Timestamp::UNIX_EPOCH).map(|_| ())
+}
+
+/// What must move a version column of this kind, where the runner cannot promise to: `None` if it always can.
+#[must_use]
+pub fn mover(rule: Advance, column: &Column) -> Option<&'static str> {
+    match (rule, &column.kind) {
+        (Advance::Database, _) => None,
+        (Advance::Auto | Advance::Increment, Kind::Integer) => None,
+        (Advance::Increment, _) => Some("it is no integer, so it cannot be incremented"),
+        (_, Kind::Instant | Kind::DateTime) => None,
+        // SQLite keeps times as text; other text is refused when the change is proposed.
+        (_, Kind::Text) if matches!(column.native, Native::Sqlite { .. }) => None,
+        (_, Kind::Text) => {
+            Some("it moves by itself only where it holds a time; else the patch or a trigger must move it")
+        }
+        _ => Some("the patch or a trigger must move it"),
+    }
 }
 
 fn advance(rule: Advance, column: &Column, expected: &Cell, now: Timestamp) -> Result<VersionMove, Refusal> {

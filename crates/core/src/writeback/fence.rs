@@ -6,6 +6,10 @@ use crate::sql::receipts::Elsewhere;
 use crate::wire::change_set::ChangeSet;
 use crate::wire::receipt::ReceiptStatus;
 
+/// Why a fence on another server proves nothing: what only a person can know.
+pub const ANOTHER_SERVER: &str =
+    "another server answers than the one that was written to, and may lack what that one committed";
+
 /// What a fence found out about an expired claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fenced {
@@ -27,9 +31,7 @@ impl Fenced {
         Self::Unsure {
             reason: match how {
                 Elsewhere::Receipts => "the receipt table is not the one that was claimed",
-                Elsewhere::Server => {
-                    "another server answers than the one that was written to, and may lack what that one committed"
-                }
+                Elsewhere::Server => ANOTHER_SERVER,
             },
         }
     }

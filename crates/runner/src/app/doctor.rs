@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use synapsor_core::check::{Check, Level};
 use synapsor_core::code::Code;
-use synapsor_core::contract::{Contract, EngineKind, Source};
+use synapsor_core::contract::{Capability, Contract, EngineKind, Source};
 use synapsor_core::id::Ident;
 use synapsor_core::privilege::{
     self, Files, Held, Privilege, Relation, Rights, RoleName, Use, compare, grants, needed, receipt_places,
     receipt_relations, writing,
 };
 use synapsor_core::sql::receipts::{self, Place, ReceiptKeys};
+use synapsor_core::value::Table;
+use synapsor_core::writeback::mover;
 use synapsor_db::engine::{Ask, Engine, ReceiptsState};
 use synapsor_db::fault::Class;
 
@@ -167,22 +169,29 @@ impl Patient<'_> {
         let mut checks = Vec::new();
         for capability in writing(self.contract, self.source) {
             let target = &capability.target;
-            if !seen.insert((target.schema.clone(), target.table.clone())) {
+            let guard = capability.proposal().map(|rule| &rule.guard);
+            let version = guard.and_then(|guard| guard.column.clone());
+            if !seen.insert((target.schema.clone(), target.table.clone(), version.clone())) {
                 continue;
             }
-            let ask = Ask { schema: target.schema.clone(), table: target.table.clone(), columns: Vec::new() };
+            let columns = version.iter().cloned().collect();
+            let ask = Ask { schema: target.schema.clone(), table: target.table.clone(), columns };
             let name = format!("{}.{}", target.schema, target.table);
             match engine.describe(&ask).await {
-                Ok(Some(table)) => checks.push(match table.refused {
-                    Some(refused) => Check::fail(
-                        "target.refused",
-                        format!("`{name}` is {}", refused.words()),
-                        Code::RefusedTarget.fix(),
-                    ),
-                    None => {
-                        Check::pass("target.refused", format!("`{name}` is a table that can be written exactly once"))
-                    }
-                }),
+                Ok(Some(table)) => {
+                    checks.push(match table.refused {
+                        Some(refused) => Check::fail(
+                            "target.refused",
+                            format!("`{name}` is {}", refused.words()),
+                            Code::RefusedTarget.fix(),
+                        ),
+                        None => Check::pass(
+                            "target.refused",
+                            format!("`{name}` is a table that can be written exactly once"),
+                        ),
+                    });
+                    checks.extend(version_check(capability, &table, &name));
+                }
                 // A server's account that cannot see it was told so; a file knows no accounts.
                 Ok(None) if self.source.engine == EngineKind::Sqlite => checks.push(Check::fail(
                     "target.missing",
@@ -249,6 +258,18 @@ impl Met {
             Rights::Files(_) => None,
         }
     }
+}
+
+/// Whether a write can move the version; one that stays would be refused (`VERSION_NOT_ADVANCED`).
+fn version_check(capability: &Capability, table: &Table, name: &str) -> Option<Check> {
+    let rule = capability.proposal()?;
+    let column = table.column(rule.guard.column.as_ref()?)?;
+    let why = mover(rule.guard.advance, column).filter(|_| !rule.patch.iter().any(|(name, _)| *name == column.name))?;
+    Some(Check::warn(
+        "target.version",
+        format!("version column `{}` of `{name}`: {why}", column.name),
+        "see that something moves it, or guard by a column with a time or a counter",
+    ))
 }
 
 fn file_check(of: Use, files: Files) -> Check {

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use synapsor_core::code::{Code, Exit};
+use synapsor_core::proposal::Stage;
 use synapsor_core::refusal::Refusal;
 use synapsor_core::wire::receipt::{ExecutionReceipt, ReceiptStatus};
+use synapsor_core::writeback;
 
 use super::Ended;
 use super::batch;
@@ -116,6 +118,7 @@ async fn explain_contract_change(
 
 pub(super) fn to_json(applied: &Applied) -> serde_json::Value {
     let change_set = applied.proposal.change_set();
+    let id = &change_set.proposal_id;
     let mut json = json!({
         "ok": applied.exit() == Exit::Done,
         "proposal_id": change_set.proposal_id,
@@ -139,7 +142,8 @@ pub(super) fn to_json(applied: &Applied) -> serde_json::Value {
         }),
         ApplyEnding::InDoubt(reason) => json!({
             "result": "unknown",
-            "error": { "code": Code::OutcomeUnknown.text(), "message": reason, "fix": Code::OutcomeUnknown.fix() },
+            "source_database_changed": null,
+            "error": { "code": Code::OutcomeUnknown.text(), "message": reason, "fix": after_doubt(reason, id) },
         }),
     };
     if let (Some(json), serde_json::Value::Object(extra)) = (json.as_object_mut(), extra) {
@@ -173,9 +177,39 @@ pub(super) fn print(out: &Out, applied: &Applied) {
         ApplyEnding::InDoubt(reason) => {
             out.line(out.paint(Tone::Careful, "Guarded writeback outcome unknown."));
             out.line(format!("  {reason}"));
-            out.line(format!("Next: synapsor-runner reconcile {id}"));
+            for place in where_to_look(applied) {
+                out.line(format!("Look at: {place}"));
+            }
+            out.line(format!("Next: {}", after_doubt(reason, id)));
         }
     }
+}
+
+/// What to do about an unknown outcome.
+pub(super) fn after_doubt(reason: &str, id: &str) -> String {
+    let reconcile = format!("synapsor-runner reconcile {id}");
+    if reason == writeback::ANOTHER_SERVER {
+        return format!("if it lacks nothing: {reconcile} --accept-new-server");
+    }
+    reconcile
+}
+
+/// Where a person sees whether the change was made: the row, and the receipt.
+fn where_to_look(applied: &Applied) -> Vec<String> {
+    let change_set = applied.proposal.change_set();
+    let Stage::Applying { claim, .. } = applied.proposal.stage() else { return Vec::new() };
+    let source = &change_set.source;
+    vec![
+        format!(
+            "`{}.{}` in source `{}`, {} = {}",
+            source.schema,
+            source.table,
+            source.source_id,
+            source.primary_key.column,
+            plain(&source.primary_key.value)
+        ),
+        format!("`{}.{}` there, job_id = {}", claim.receipts_schema, claim.receipts_table, claim.job_id),
+    ]
 }
 
 fn settled(out: &Out, applied: &Applied, receipt: &ExecutionReceipt, before: bool) {

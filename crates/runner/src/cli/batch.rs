@@ -8,7 +8,7 @@ use synapsor_core::code::{Code, Exit};
 use synapsor_core::wire::receipt::ReceiptStatus;
 
 use super::Ended;
-use super::apply::to_json;
+use super::apply::{after_doubt, to_json};
 use super::print::{Out, Tone, refusal_json};
 use crate::app::App;
 use crate::app::apply::{ApplyEnding, ApplyOrder};
@@ -182,7 +182,7 @@ fn next(done: &[Done]) -> Vec<String> {
         match &one.result {
             Err(refusal) => add(refusal.fix().to_owned()),
             Ok(applied) => match &applied.ending {
-                ApplyEnding::InDoubt(_) => add("synapsor-runner reconcile".to_owned()),
+                ApplyEnding::InDoubt(reason) => add(after_doubt(reason, "<proposal>")),
                 ApplyEnding::Released(Code::WritebackFenced) => add("synapsor-runner apply --approved".to_owned()),
                 ApplyEnding::Released(code) => add(code.fix().to_owned()),
                 ApplyEnding::Settled { receipt, .. } if receipt.status == ReceiptStatus::Conflict => {

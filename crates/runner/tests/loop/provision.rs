@@ -342,6 +342,31 @@ async fn what_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_version_that_nothing_may_move_is_warned_of() {
+    for (engine, kind, warned) in [
+        (Engine::Postgres, "text USING updated_at::text", true),
+        (Engine::Postgres, "uuid USING gen_random_uuid()", true),
+        (Engine::Postgres, "bigint USING 1", false),
+        (Engine::Postgres, "date USING now()", true),
+        (Engine::Mysql, "varchar(40)", true),
+        (Engine::Mysql, "timestamp(3) NOT NULL DEFAULT now(3)", false),
+    ] {
+        let stage = billing(engine).await;
+        let alter = if engine == Engine::Postgres { "ALTER updated_at TYPE" } else { "MODIFY updated_at" };
+        stage.db.execute("UPDATE invoices SET updated_at = '2026-06-20 14:31:08'").await;
+        if engine == Engine::Postgres {
+            stage.db.execute("ALTER TABLE invoices ALTER updated_at DROP DEFAULT").await;
+        }
+        stage.db.execute(&format!("ALTER TABLE invoices {alter} {kind}")).await;
+        let output = stage.run(["writeback", "doctor", "--json"]);
+        assert_eq!(output.status, 0, "{kind} {}", output.stdout);
+        let (_, found) = checks(&output);
+        let version: Vec<_> = found.iter().filter(|check| check["id"] == "target.version").collect();
+        assert_eq!(!version.is_empty(), warned, "{kind}: {found:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rehearsed_receipt_finds_what_the_catalog_does_not_tell() {
     let stage = billing(Engine::Postgres).await;
     let trigger = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;

@@ -117,8 +117,13 @@ async fn another_server_proves_nothing_until_a_person_says_that_it_holds_everyth
     assert_eq!(unsure.status, 6, "{}{}", unsure.stdout, unsure.stderr);
     assert!(unsure.json()["error"]["message"].as_str().unwrap().contains("another server"), "{}", unsure.stdout);
     assert!(stage.truth(&id).contains("not known yet; it was written completely or not at all: another server"));
-    // Nothing helps by itself: an apply does not write past it either.
-    assert_eq!(stage.run(["apply", &id]).status, 6);
+    assert_eq!(unsure.json()["source_database_changed"], Value::Null);
+    // Nothing helps by itself: an apply does not write past it either, and says what a person must look at.
+    let told = stage.run(["apply", &id]);
+    assert_eq!(told.status, 6, "{}{}", told.stdout, told.stderr);
+    assert!(told.stdout.contains("invoices` in source `app`, id = INV-3001\n"), "{}", told.stdout);
+    assert!(told.stdout.contains(".synapsor_writeback_receipts` there, job_id = wbj_"), "{}", told.stdout);
+    assert!(told.stdout.ends_with(&format!("reconcile {id} --accept-new-server\n")), "{}", told.stdout);
     assert!(stage.receipts().await.is_empty());
 
     stage.run(["reconcile", "--accept-new-server"]).expect(0);
