@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Number, Value as Json};
 
-pub use source::{EngineKind, Pool, Receipts, Source, Tls, TlsMode};
+pub use source::{EngineKind, Pool, Receipts, Session, Source, Tls, TlsMode};
 
 use crate::id::{CapabilityName, EnvName, Ident};
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::contract::{
     Advance, ApprovalRule, Arg, ArgType, Binding, Bounds, Capability, CapabilityKind, ConflictGuard, Contract,
-    Durability, EngineKind, Mode, Pool, ProposalRule, Receipts, ResultFormat, Source, Storage, Target, TenantRule, Tls,
-    TrustRule,
+    Durability, EngineKind, Mode, Pool, ProposalRule, Receipts, ResultFormat, Session, Source, Storage, Target,
+    TenantRule, Tls, TrustRule,
 };
 use crate::id::{CapabilityName, EnvName, Ident};
 use crate::scope::Scope;
@@ -85,6 +85,7 @@ pub(crate) fn contract(engine: EngineKind) -> Contract {
         pool: Pool { max_connections: 10, acquire_timeout: Duration::from_millis(2000) },
         tls: Tls::default(),
         receipts: Receipts { schema: None, table: ident("synapsor_writeback_receipts") },
+        session: Session::default(),
     };
     Contract {
         mode: Mode::Review,

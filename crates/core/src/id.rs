@@ -82,6 +82,12 @@ name!(
     CapabilityName, "`namespace.action`, with exactly one dot", is_qualified
 );
 
+name!(
+    /// A setting of PostgreSQL that is nobody's but the user's: two names with a dot between, as in `app.tenant_id`. The
+    /// server's own settings have no dot, so none of them can be named.
+    SettingName, "`prefix.name`, with exactly one dot, such as `app.tenant_id`", is_qualified
+);
+
 impl CapabilityName {
     /// The part before the dot.
     #[must_use]

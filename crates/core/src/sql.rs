@@ -21,6 +21,22 @@ pub struct Sql {
     text: String,
     binds: Vec<Bind>,
     outputs: Vec<Kind>,
+    whose: Option<Whose>,
+}
+
+/// Whose rows a statement is about, for policies that the database itself keeps. `Debug` never prints either.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Whose {
+    /// The trusted tenant.
+    pub tenant: String,
+    /// The trusted principal.
+    pub principal: String,
+}
+
+impl std::fmt::Debug for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Whose")
+    }
 }
 
 impl std::fmt::Debug for Sql {
@@ -33,7 +49,7 @@ impl Sql {
     /// A statement that is part of this program; every output is text.
     #[must_use]
     pub fn fixed(text: &'static str, binds: Vec<Bind>, outputs: usize) -> Self {
-        Self { text: text.to_owned(), binds, outputs: vec![Kind::Text; outputs] }
+        Self { text: text.to_owned(), binds, outputs: vec![Kind::Text; outputs], whose: None }
     }
 
     /// The text, with the dialect's placeholders.
@@ -52,6 +68,12 @@ impl Sql {
     #[must_use]
     pub fn outputs(&self) -> &[Kind] {
         &self.outputs
+    }
+
+    /// Whose rows it is about; `None` if it is about no tenant's rows.
+    #[must_use]
+    pub fn whose(&self) -> Option<&Whose> {
+        self.whose.as_ref()
     }
 }
 
@@ -91,11 +113,12 @@ pub(crate) struct Writer {
     text: String,
     binds: Vec<Bind>,
     outputs: Vec<Kind>,
+    whose: Option<Whose>,
 }
 
 impl Writer {
     pub(crate) fn new(engine: EngineKind) -> Self {
-        Self { engine, text: String::new(), binds: Vec::new(), outputs: Vec::new() }
+        Self { engine, text: String::new(), binds: Vec::new(), outputs: Vec::new(), whose: None }
     }
 
     pub(crate) fn engine(&self) -> EngineKind {
@@ -146,8 +169,14 @@ impl Writer {
         self
     }
 
+    /// The statement is about rows of this scope.
+    pub(crate) fn whose(&mut self, whose: &Whose) -> &mut Self {
+        self.whose = Some(whose.clone());
+        self
+    }
+
     pub(crate) fn finish(self) -> Sql {
-        Sql { text: self.text, binds: self.binds, outputs: self.outputs }
+        Sql { text: self.text, binds: self.binds, outputs: self.outputs, whose: self.whose }
     }
 }
 

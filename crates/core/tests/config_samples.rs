@@ -35,7 +35,6 @@ const BEYOND_SHAPE: &[&str] = &[
     "NOT_SUPPORTED_YET-http-handler",
     "NOT_SUPPORTED_YET-ledger",
     "NOT_SUPPORTED_YET-operators",
-    "NOT_SUPPORTED_YET-session",
     "NUMERIC_BOUNDS_REQUIRE_NUMBER-patched",
     "NUMERIC_BOUND_PATCH_COLUMN_REQUIRED",
     "PATCH_COLUMN_NOT_ALLOWED",

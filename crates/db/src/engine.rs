@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use synapsor_core::contract::{EngineKind, Source};
 use synapsor_core::id::Ident;
 use synapsor_core::privilege::{Relation, Rights};
-use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::{Identity, Place};
 use synapsor_core::sql::write::GuardedWrite;
+use synapsor_core::sql::{Sql, Whose};
 use synapsor_core::value::{Cell, Table};
 use synapsor_core::writeback::{Effect, Fenced, Violation};
 
@@ -73,6 +73,17 @@ pub enum ReceiptsState {
     },
 }
 
+/// Whether the database's own policies keep tenants apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowSecurity {
+    /// None applies to this account: the table has none, or the account passes over them.
+    Off,
+    /// A stranger sees rows.
+    Leaks,
+    /// A stranger sees nothing.
+    Holds,
+}
+
 /// How a guarded write ends when every step held.
 #[derive(Clone, Copy)]
 pub enum Ending<'a> {
@@ -120,6 +131,14 @@ impl Engine {
             Self::Postgres(engine) => engine.receipts(place).await,
             Self::Mysql(engine) => engine.receipts(place).await,
             Self::Sqlite(engine) => engine.receipts(place).await,
+        }
+    }
+
+    /// Asks whether the database's policies hide a table's rows from a stranger. Only PostgreSQL has any.
+    pub async fn row_security(&self, table: &Table, stranger: &Whose) -> Result<RowSecurity, Fault> {
+        match self {
+            Self::Postgres(engine) => engine.row_security(table, stranger).await,
+            Self::Mysql(_) | Self::Sqlite(_) => Ok(RowSecurity::Off),
         }
     }
 

@@ -6,6 +6,7 @@
 mod cancel;
 mod catalog;
 mod kinds;
+mod policy;
 mod pool;
 mod privileges;
 mod run;
@@ -15,7 +16,7 @@ mod write;
 
 use std::sync::Arc;
 
-use synapsor_core::contract::EngineKind;
+use synapsor_core::contract::{EngineKind, Session};
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::{Identity, Place, identity};
 use synapsor_core::value::{Cell, Table};
@@ -32,18 +33,28 @@ pub struct Postgres {
     pool: Arc<Pool>,
     times: Times,
     role: Role,
+    session: Session,
 }
 
 impl Postgres {
     pub(crate) fn open(access: Access) -> Result<Self, Fault> {
         let target = tls::target(&access.url, &access.source.tls, &access.base)?;
         let times = Times::of(&access.source);
-        Ok(Self { pool: Pool::new(target, &access.source), times, role: access.role })
+        let pool = Pool::new(target, &access.source);
+        Ok(Self { pool, times, role: access.role, session: access.source.session })
     }
 
     pub(crate) async fn read(&self, sql: &Sql) -> Result<Vec<Vec<Cell>>, Fault> {
-        let [rows] = self.read_all([sql.clone()]).await?;
-        Ok(rows)
+        match policy::settings(&self.session, sql) {
+            None => {
+                let [rows] = self.read_all([sql.clone()]).await?;
+                Ok(rows)
+            }
+            Some(settings) => {
+                let [_, rows] = self.read_all([settings, sql.clone()]).await?;
+                Ok(rows)
+            }
+        }
     }
 
     pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
@@ -83,7 +94,7 @@ impl Postgres {
         if self.role != Role::Writer {
             return Err(Fault::new(Class::Permission, "the reading credential opens no write transaction"));
         }
-        PostgresTx::begin(self.pool.lease().await?, self.times).await
+        PostgresTx::begin(self.pool.lease().await?, self.times, self.session.clone()).await
     }
 
     async fn read_all<const N: usize>(&self, statements: [Sql; N]) -> Result<[Rows; N], Fault> {

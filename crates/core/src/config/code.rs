@@ -115,7 +115,13 @@ codes! {
     Error INVALID_RECEIPTS_IDENTIFIER "the schema or table of `receipts` is not a plain identifier"
         "use letters, digits and underscores";
     Error SESSION_NOT_OBJECT "a source's `session` is not an object"
-        "write an object, or remove `session`";
+        "write `{\"tenant_setting\": \"app.tenant_id\"}`, or remove `session`";
+    Error SESSION_EMPTY "a source's `session` names no setting, so it would have no effect"
+        "name a `tenant_setting`, a `principal_setting` or both, or remove `session`";
+    Error INVALID_SESSION_SETTING "a setting of `session` is no name with exactly one dot"
+        "name a setting that your policies read with `current_setting`, such as `app.tenant_id`";
+    Error SESSION_NOT_FOR_ENGINE "a source that is not PostgreSQL has `session`, which would have no effect"
+        "remove `session`; row-level security by settings exists on PostgreSQL only";
     Error SQLITE_SCHEMA_MUST_BE_MAIN "a schema other than `main` is named for a SQLite source"
         "use `\"schema\": \"main\"`";
 

@@ -7,7 +7,7 @@ use super::code::{self, Code};
 use super::report::{Problems, did_you_mean, quoted};
 use super::tree::{Kind, Node};
 use crate::args::RESERVED;
-use crate::id::{CapabilityName, EnvName, Ident, SafeName};
+use crate::id::{CapabilityName, EnvName, Ident, SafeName, SettingName};
 use crate::redact::is_secret_value;
 
 /// An object with known keys.
@@ -116,6 +116,8 @@ pub(crate) enum Name {
     Capability,
     /// An argument: an identifier that is not reserved.
     Arg,
+    /// A user's own setting of PostgreSQL.
+    Setting,
     /// Any text that is not blank.
     State,
 }
@@ -152,6 +154,7 @@ impl Name {
             Self::Safe => SafeName::parse(text).is_ok(),
             Self::Env => EnvName::parse(text).is_ok(),
             Self::Capability => CapabilityName::parse(text).is_ok(),
+            Self::Setting => SettingName::parse(text).is_ok(),
             Self::State => !text.trim().is_empty(),
         }
     }
@@ -162,7 +165,7 @@ impl Name {
             Self::Ident | Self::Arg => "^[A-Za-z_][A-Za-z0-9_]*$",
             Self::Safe => "^[A-Za-z_][A-Za-z0-9_.-]*$",
             Self::Env => "^[A-Z_][A-Z0-9_]*$",
-            Self::Capability => "^[A-Za-z_][A-Za-z0-9_]*\\.[A-Za-z_][A-Za-z0-9_]*$",
+            Self::Capability | Self::Setting => "^[A-Za-z_][A-Za-z0-9_]*\\.[A-Za-z_][A-Za-z0-9_]*$",
             Self::State => "\\S",
         }
     }
@@ -173,6 +176,7 @@ impl Name {
             Self::Safe => "a name of letters, digits, `_`, `.` and `-`, starting with a letter or underscore",
             Self::Env => "the name of an environment variable in capitals",
             Self::Capability => "a name such as `billing.inspect_invoice`, with exactly one dot",
+            Self::Setting => "a setting such as `app.tenant_id`, with exactly one dot",
             Self::State => "text that is not blank",
         }
     }

@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::code;
 use super::report::Problems;
-use super::shape::{Field, Literal, Name, Section, Shape, Support};
+use super::shape::{Field, Literal, Name, Section, Shape};
 use super::tree::Node;
-use crate::contract::{EngineKind, Pool, Receipts, Source, Tls, TlsMode};
+use crate::contract::{EngineKind, Pool, Receipts, Session, Source, Tls, TlsMode};
 use crate::id::Ident;
 
 pub(crate) static SOURCE: Section = Section {
@@ -48,8 +48,7 @@ pub(crate) static SOURCE: Section = Section {
         Field::new("pool", "The connection pool", Shape::Section(&POOL), &code::POOL_NOT_OBJECT),
         Field::new("ssl", "Transport security", Shape::Section(&SSL), &code::SSL_NOT_OBJECT),
         Field::new("receipts", "Where the receipt table is", Shape::Section(&RECEIPTS), &code::RECEIPTS_NOT_OBJECT),
-        Field::new("session", "Settings for row-level security", Shape::Opaque, &code::SESSION_NOT_OBJECT)
-            .later(Support::Later),
+        Field::new("session", "Settings for row-level security", Shape::Section(&SESSION), &code::SESSION_NOT_OBJECT),
     ],
 };
 
@@ -106,6 +105,26 @@ static RECEIPTS: Section = Section {
     ],
 };
 
+static SESSION: Section = Section {
+    name: "session",
+    doc: "Settings that each transaction on a tenant's rows sets, for PostgreSQL's row-level security",
+    rules: Some(session_rules),
+    fields: &[
+        Field::new(
+            "tenant_setting",
+            "Set to the trusted tenant; a policy reads it with `current_setting`",
+            Shape::Name(Name::Setting),
+            &code::INVALID_SESSION_SETTING,
+        ),
+        Field::new(
+            "principal_setting",
+            "Set to the trusted principal",
+            Shape::Name(Name::Setting),
+            &code::INVALID_SESSION_SETTING,
+        ),
+    ],
+};
+
 const TIMEOUT: Shape = Shape::Whole { from: 1, to: 2_147_483_647 };
 const CONNECT_MS: u64 = 3000;
 const LOCK_MS: u64 = 2000;
@@ -116,9 +135,21 @@ const RECEIPTS_TABLE: &str = "synapsor_writeback_receipts";
 
 fn source_rules() -> Json {
     json!({
-        "if": {"properties": {"engine": {"const": "sqlite"}}, "required": ["engine"]},
-        "then": {"properties": {"ssl": false, "receipts": {"properties": {"schema": {"const": "main"}}}}},
+        "allOf": [
+            {
+                "if": {"properties": {"engine": {"const": "sqlite"}}, "required": ["engine"]},
+                "then": {"properties": {"ssl": false, "receipts": {"properties": {"schema": {"const": "main"}}}}},
+            },
+            {
+                "if": {"properties": {"engine": {"enum": ["mysql", "sqlite"]}}, "required": ["engine"]},
+                "then": {"properties": {"session": false}},
+            },
+        ],
     })
+}
+
+fn session_rules() -> Json {
+    json!({"minProperties": 1})
 }
 
 fn ssl_rules() -> Json {
@@ -143,6 +174,7 @@ fn build_one(node: Node<'_>, problems: &mut Problems) -> Option<Source> {
         check_sqlite(node, problems);
     }
     let tls = tls(node.get("ssl"), problems);
+    let session = session(node.get("session"), engine, problems);
     Some(Source {
         name: Ident::parse(node.key()?).ok()?,
         engine: engine?,
@@ -163,7 +195,21 @@ fn build_one(node: Node<'_>, problems: &mut Problems) -> Option<Source> {
                 .and_then(|receipts| receipts.get_ident("table"))
                 .or_else(|| Ident::parse(RECEIPTS_TABLE).ok())?,
         },
+        session,
     })
+}
+
+fn session(node: Option<Node<'_>>, engine: Option<EngineKind>, problems: &mut Problems) -> Session {
+    let Some(node) = node else { return Session::default() };
+    if engine.is_some_and(|engine| engine != EngineKind::Postgres) {
+        problems.add_key(&code::SESSION_NOT_FOR_ENGINE, node, "only PostgreSQL has settings that policies can read");
+    } else if node.is_object() && node.get("tenant_setting").is_none() && node.get("principal_setting").is_none() {
+        problems.add_key(&code::SESSION_EMPTY, node, "neither setting is named");
+    }
+    Session {
+        tenant_setting: node.get_setting("tenant_setting"),
+        principal_setting: node.get_setting("principal_setting"),
+    }
 }
 
 fn whole(node: Option<Node<'_>>, key: &str, default: u64) -> u64 {

@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value as Json};
 use super::code;
 use super::lexical;
 use super::report::{problem, shown};
-use crate::id::{EnvName, Ident};
+use crate::id::{EnvName, Ident, SettingName};
 use crate::problem::{Problem, Span};
 
 /// A parsed text.
@@ -243,6 +243,11 @@ impl<'t> Node<'t> {
 
     pub(crate) fn get_env(&self, key: &str) -> Option<EnvName> {
         EnvName::parse(self.get_text(key)?).ok()
+    }
+
+    /// The setting under that key; `None` if there is none or it is wrong.
+    pub(crate) fn get_setting(&self, key: &str) -> Option<SettingName> {
+        SettingName::parse(self.get_text(key)?).ok()
     }
 
     /// The list of identifiers under that key; `None` if there is none or one of them is wrong.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::id::{EnvName, Ident};
+use crate::id::{EnvName, Ident, SettingName};
 
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,17 @@ pub struct Source {
     pub tls: Tls,
     /// Where the receipt table is.
     pub receipts: Receipts,
+    /// What every transaction on its rows tells the database's own policies.
+    pub session: Session,
+}
+
+/// Settings that carry the trusted scope to row-level security; PostgreSQL only.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Session {
+    /// Set to the tenant.
+    pub tenant_setting: Option<SettingName>,
+    /// Set to the principal.
+    pub principal_setting: Option<SettingName>,
 }
 
 /// A connection pool's bounds.

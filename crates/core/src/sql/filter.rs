@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Writer, column};
+use super::{Whose, Writer, column};
 use crate::contract::{Target, TenantRule};
 use crate::scope::Scope;
 use crate::value::{Cell, Column, Table, normalise};
@@ -13,6 +13,7 @@ pub struct Filter {
     /// Key, tenant and principal terms, in this order.
     scope: Vec<Term>,
     guards: Vec<Term>,
+    whose: Whose,
 }
 
 /// `column` holds exactly `cell`.
@@ -52,7 +53,8 @@ impl Filter {
         if let Some(name) = &target.principal {
             terms.push(term(name, &Json::String(scope.principal().to_owned()))?);
         }
-        Ok(Self { scope: terms, guards: Vec::new() })
+        let whose = Whose { tenant: scope.tenant().to_owned(), principal: scope.principal().to_owned() };
+        Ok(Self { scope: terms, guards: Vec::new(), whose })
     }
 
     /// Adds a guard: the column must also hold exactly this value.
@@ -83,11 +85,11 @@ impl Filter {
     /// The same row without its guards, for looking at why they failed.
     #[must_use]
     pub fn without_guards(&self) -> Self {
-        Self { scope: self.scope.clone(), guards: Vec::new() }
+        Self { scope: self.scope.clone(), guards: Vec::new(), whose: self.whose.clone() }
     }
 
     pub(crate) fn render(&self, out: &mut Writer) {
-        out.raw(" WHERE ");
+        out.whose(&self.whose).raw(" WHERE ");
         let mut first = true;
         let mut joined = |out: &mut Writer| {
             if !std::mem::replace(&mut first, false) {

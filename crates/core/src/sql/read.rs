@@ -1,8 +1,8 @@
 //! Reading one row.
 
-use super::{Filter, Sql, Writer, column};
+use super::{Filter, Sql, Whose, Writer, column};
 use crate::contract::EngineKind;
-use crate::value::{Column, Table};
+use crate::value::{Column, Kind, Table};
 
 /// Rows asked for: one more than may exist, so that a key that is not unique shows.
 pub const READ_LIMIT: u64 = 2;
@@ -21,6 +21,15 @@ pub fn select(engine: EngineKind, table: &Table, columns: &[Column], filter: &Fi
     out.raw(" FROM ").table(&table.schema, &table.name);
     filter.render(&mut out);
     out.raw(" LIMIT ").number(READ_LIMIT);
+    out.finish()
+}
+
+/// Asks for any row at all, as whoever it names: where a policy of the database holds, a stranger gets none.
+#[must_use]
+pub fn any_row(engine: EngineKind, table: &Table, whose: &Whose) -> Sql {
+    let mut out = Writer::new(engine);
+    out.whose(whose).raw("SELECT '1'").output(Kind::Text);
+    out.raw(" FROM ").table(&table.schema, &table.name).raw(" LIMIT ").number(1);
     out.finish()
 }
 

@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use futures_util::future::join;
+use synapsor_core::contract::Session;
 use synapsor_core::sql::{Bind, Sql};
 use synapsor_core::writeback::Violation;
 use tokio::time::timeout;
@@ -10,7 +11,7 @@ use tokio_postgres::Error;
 
 use super::pool::{Conn, Lease};
 use super::run::{self, GRACE, PINS, Rows, Times};
-use super::said;
+use super::{policy, said};
 use crate::fault::{Class, Fault};
 use crate::tx::{Commit, Reject};
 
@@ -18,6 +19,7 @@ use crate::tx::{Commit, Reject};
 pub(crate) struct PostgresTx {
     lease: Lease,
     times: Times,
+    session: Session,
     state: State,
 }
 
@@ -43,8 +45,8 @@ enum Stopped {
 }
 
 impl PostgresTx {
-    pub(super) async fn begin(lease: Lease, times: Times) -> Result<Self, Fault> {
-        let mut tx = Self { lease, times, state: State::Lost };
+    pub(super) async fn begin(lease: Lease, times: Times, session: Session) -> Result<Self, Fault> {
+        let mut tx = Self { lease, times, session, state: State::Lost };
         let conn = tx.lease.conn();
         let settings = settings(times);
         let work = async {
@@ -68,7 +70,8 @@ impl PostgresTx {
     pub(crate) async fn execute(&mut self, sql: &Sql) -> Result<u64, Reject> {
         self.enter()?;
         let conn = self.lease.conn();
-        let done = limited(conn, self.times, run::execute(conn, sql)).await;
+        let settings = policy::settings(&self.session, sql);
+        let done = limited(conn, self.times, told(conn, settings.as_ref(), run::execute(conn, sql))).await;
         self.leave(done).map_err(Stopped::reject)
     }
 
@@ -79,7 +82,8 @@ impl PostgresTx {
         }
         self.enter()?;
         let conn = self.lease.conn();
-        let done = limited(conn, self.times, run::fetch(conn, sql)).await;
+        let settings = policy::settings(&self.session, sql);
+        let done = limited(conn, self.times, told(conn, settings.as_ref(), run::fetch(conn, sql))).await;
         self.leave(done).map_err(Stopped::reject)
     }
 
@@ -137,16 +141,17 @@ impl PostgresTx {
         self.state = State::Lost;
         self.lease.set_clean(false);
         let conn = self.lease.conn();
-        let one = std::slice::from_ref(sql);
+        let statements: Vec<Sql> = policy::settings(&self.session, sql).into_iter().chain([sql.clone()]).collect();
         let refused = |fault| Reject::Refused(Violation::Transient, fault);
-        let Ok((clean, rows)) = timeout(self.times.patience(), run::read_transaction(conn, self.times, one)).await
+        let Ok((clean, rows)) =
+            timeout(self.times.patience(), run::read_transaction(conn, self.times, &statements)).await
         else {
             return Err(refused(Fault::new(Class::Timeout, "the server did not answer in time")));
         };
         if clean {
             self.undone();
         }
-        rows.map(|rows| rows.into_iter().flatten().collect()).map_err(refused)
+        rows.map(|mut rows| rows.pop().unwrap_or_default()).map_err(refused)
     }
 
     async fn batch(&mut self, text: &str) -> Result<(), Stopped> {
@@ -199,6 +204,21 @@ fn settings(times: Times) -> Sql {
         millis.into(),
         5,
     )
+}
+
+/// Runs a statement after the one that tells the database's policies whose rows it is about, in one flush.
+async fn told<T>(
+    conn: &Conn,
+    settings: Option<&Sql>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match settings {
+        None => work.await,
+        Some(settings) => {
+            let (told, done) = join(run::execute(conn, settings), work).await;
+            told.and(done)
+        }
+    }
 }
 
 /// Waits for an answer as long as the server's own limit allows and a little more; then cancels the statement on the

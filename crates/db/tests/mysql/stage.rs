@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
-use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Target, TenantRule, Tls, TrustRule};
+use synapsor_core::contract::{EngineKind, Pool, Receipts, Session, Source, Target, TenantRule, Tls, TrustRule};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
 use synapsor_core::sql::Filter;
@@ -53,6 +53,7 @@ pub fn source() -> Source {
         pool: Pool { max_connections: 4, acquire_timeout: Duration::from_millis(300) },
         tls: Tls::default(),
         receipts: Receipts { schema: None, table: ident("receipts") },
+        session: Session::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod catalog;
 mod commits;
 mod faults;
 mod limits;
+mod policies;
 mod pooled;
 mod story;
 mod surroundings;

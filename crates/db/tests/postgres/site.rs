@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Target, TenantRule, Tls};
+use synapsor_core::contract::{EngineKind, Pool, Receipts, Session, Source, Target, TenantRule, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
 use synapsor_core::sql::receipts::{Identity, Place, ReceiptKeys, fence, migration};
@@ -85,6 +85,7 @@ pub fn source() -> Source {
         pool: Pool { max_connections: 4, acquire_timeout: Duration::from_secs(2) },
         tls: Tls::default(),
         receipts: Receipts { schema: None, table: place().table },
+        session: Session::default(),
     }
 }
 

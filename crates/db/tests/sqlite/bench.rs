@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
-use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Target, TenantRule, Tls};
+use synapsor_core::contract::{EngineKind, Pool, Receipts, Session, Source, Target, TenantRule, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
 use synapsor_core::sql::filter::NoFilter;
@@ -74,6 +74,7 @@ pub(crate) fn open(url: &str, role: Role, statement_timeout: Duration) -> Result
         pool: Pool { max_connections: 1, acquire_timeout: Duration::from_secs(5) },
         tls: Tls::default(),
         receipts: Receipts { schema: None, table: ident("receipts") },
+        session: Session::default(),
     };
     Engine::open(Access { url: url.to_owned(), source, role, base: std::env::temp_dir() })
 }

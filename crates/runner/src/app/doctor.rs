@@ -1,12 +1,14 @@
 //! Whether each source's accounts hold what the configuration needs, and no more.
 
+mod policy;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use synapsor_core::check::{Check, Level};
 use synapsor_core::code::Code;
-use synapsor_core::contract::{Capability, Contract, EngineKind, Source};
+use synapsor_core::contract::{Capability, Contract, EngineKind, Session, Source};
 use synapsor_core::id::Ident;
 use synapsor_core::privilege::{
     self, Files, Held, Privilege, Relation, Rights, RoleName, Use, compare, grants, needed, receipt_places,
@@ -115,6 +117,11 @@ impl Patient<'_> {
         }
         if let Some(met) = reader.as_ref().filter(|met| met.held().is_none_or(|held| held.connect)) {
             checks.extend(self.targets(&met.engine).await);
+        }
+        if self.source.session != Session::default() {
+            for met in [&reader, &writer].into_iter().flatten() {
+                checks.extend(self.policies(met).await);
+            }
         }
         if let Some(met) = &writer {
             for place in receipt_places(self.contract, self.source) {

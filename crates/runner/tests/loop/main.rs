@@ -5,6 +5,7 @@ mod apply;
 mod bad_input;
 mod examples;
 mod many;
+mod policies;
 mod provision;
 mod secrets;
 mod stage;

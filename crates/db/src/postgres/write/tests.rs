@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use synapsor_core::contract::{EngineKind, Pool as Bounds, Receipts, Source, Tls};
+use synapsor_core::contract::{EngineKind, Pool as Bounds, Receipts, Session, Source, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_testkit::database;
 
@@ -25,6 +25,7 @@ fn pool(url: &str) -> (Arc<Pool>, Times) {
         pool: Bounds { max_connections: 1, acquire_timeout: Duration::from_secs(1) },
         tls: Tls::default(),
         receipts: Receipts { schema: None, table: Ident::parse("r").unwrap() },
+        session: Session::default(),
     };
     let target = target(url, &source.tls, Path::new(".")).unwrap();
     (Pool::new(target, &source), Times::of(&source))
@@ -39,7 +40,7 @@ async fn a_commit_of_a_failed_transaction_is_undone_not_done() {
     let db = database::postgres().await;
     db.execute("CREATE TABLE t (n int)").await;
     let (pool, times) = pool(&db.admin_url());
-    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times).await.unwrap();
+    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times, Session::default()).await.unwrap();
     assert_eq!(tx.execute(&sql("INSERT INTO t VALUES (1)")).await.unwrap(), 1);
     let Err(Reject::Refused(Violation::Value, _)) = tx.execute(&sql("SELECT (1 / 0)::text")).await else { panic!() };
     let Err(Reject::Refused(Violation::Other, _)) = tx.execute(&sql("INSERT INTO t VALUES (2)")).await else {
@@ -54,7 +55,7 @@ async fn a_transaction_reads_after_its_rollback_but_not_after_its_link() {
     let db = database::postgres().await;
     db.execute("CREATE TABLE t (n int)").await;
     let (pool, times) = pool(&db.admin_url());
-    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times).await.unwrap();
+    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times, Session::default()).await.unwrap();
     let pid = tx.fetch(&sql("SELECT pg_backend_pid()::text")).await.unwrap();
     assert!(tx.rollback().await);
     let rows =
@@ -72,7 +73,7 @@ async fn an_idle_transaction_is_ended_by_the_server_and_then_in_doubt() {
     let db = database::postgres().await;
     db.execute("CREATE TABLE t (n int)").await;
     let (pool, times) = pool(&db.admin_url());
-    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times).await.unwrap();
+    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times, Session::default()).await.unwrap();
     tx.execute(&sql("INSERT INTO t VALUES (1)")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1200)).await;
     let Commit::Unknown(_) = tx.commit().await else { panic!() };
@@ -84,10 +85,10 @@ async fn a_dropped_transaction_holds_nothing() {
     let db = database::postgres().await;
     db.execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)").await;
     let (pool, times) = pool(&db.admin_url());
-    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times).await.unwrap();
+    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times, Session::default()).await.unwrap();
     tx.execute(&sql("UPDATE t SET n = 2")).await.unwrap();
     drop(tx);
-    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times).await.unwrap();
+    let mut tx = PostgresTx::begin(pool.lease().await.unwrap(), times, Session::default()).await.unwrap();
     assert_eq!(tx.execute(&sql("UPDATE t SET n = 3 WHERE n = 1")).await.unwrap(), 1);
     let Commit::Done = tx.commit().await else { panic!() };
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use synapsor_core::contract::{EngineKind, Pool, Receipts, Tls};
+use synapsor_core::contract::{EngineKind, Pool, Receipts, Session, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use tokio::sync::Semaphore;
 
@@ -21,6 +21,7 @@ async fn begin(path: &Path) -> SqliteTx {
         pool: Pool { max_connections: 1, acquire_timeout: Duration::from_secs(1) },
         tls: Tls::default(),
         receipts: Receipts { schema: None, table: Ident::parse("receipts").unwrap() },
+        session: Session::default(),
     };
     let turn = std::sync::Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
     SqliteTx::begin(path.to_owned(), &source, turn).await.unwrap()

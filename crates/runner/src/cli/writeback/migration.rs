@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
 use synapsor_core::code::{Code, Exit};
-use synapsor_core::contract::{EngineKind, Pool, Receipts, Source, Tls};
+use synapsor_core::contract::{EngineKind, Pool, Receipts, Session, Source, Tls};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::privilege::receipt_places;
 use synapsor_core::refusal::Refusal;
@@ -171,6 +171,7 @@ fn administered(wanted: &Wanted, variable: &str) -> Result<Source, Refusal> {
         pool: Pool { max_connections: 1, acquire_timeout: Duration::from_secs(10) },
         tls: Tls::default(),
         receipts: Receipts { schema: Some(wanted.place.schema.clone()), table: wanted.place.table.clone() },
+        session: Session::default(),
     })
 }
 
