@@ -4,6 +4,7 @@
 mod apply;
 mod bad_input;
 mod examples;
+mod lessons;
 mod many;
 mod policies;
 mod provision;

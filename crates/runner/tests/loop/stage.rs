@@ -36,6 +36,11 @@ pub(crate) async fn configured(engine: Engine, change: impl Fn(String) -> String
 
 /// As [`configured`], on a database that is there already.
 pub(crate) async fn billing_at(db: Database, change: impl Fn(String) -> String) -> Stage {
+    varied(db, |sql| sql, change).await
+}
+
+/// As [`billing_at`], with other tables and rows too.
+pub(crate) async fn varied(db: Database, sql: impl Fn(String) -> String, change: impl Fn(String) -> String) -> Stage {
     let engine = db.engine();
     let name = engine.name();
     let example = Path::new(EXAMPLE);
@@ -45,7 +50,8 @@ pub(crate) async fn billing_at(db: Database, change: impl Fn(String) -> String) 
     } else {
         format!("synapsor.runner.{name}.json")
     };
-    stage_at(db, &read(format!("schema.{name}.sql")), &read(format!("seed.{name}.sql")), &change(read(file))).await
+    let [schema, seed] = ["schema", "seed"].map(|kind| sql(read(format!("{kind}.{name}.sql"))));
+    stage_at(db, &schema, &seed, &change(read(file))).await
 }
 
 /// Sets any tables up, with a configuration whose MySQL schema is called `app`.
