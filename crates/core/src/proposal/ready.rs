@@ -1,11 +1,11 @@
 //! The proof that a proposal may be applied now.
 
 use jiff::Timestamp;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{Proposal, Stage};
 use crate::code::Code;
-use crate::contract::{Advance, Binding, Capability, Contract, Cover, Mode, Source, TenantRule};
+use crate::contract::{Advance, Binding, Capability, Contract, Cover, Mode, ProposalRule, Source, TenantRule};
 use crate::digest::{self, Digest};
 use crate::event::Decision;
 use crate::id::Ident;
@@ -140,18 +140,26 @@ pub fn contract_digest(capability: &Capability, source: &Source) -> Digest {
 #[must_use]
 pub fn reviewed(capability: &Capability, source: &Source) -> Json {
     let names = |columns: &[Ident]| Json::from(columns.iter().map(Ident::as_str).collect::<Vec<_>>());
-    let args: Vec<Json> = capability
+    // By name, not by place: a file whose keys stand in another order says the same.
+    let args: Map<String, Json> = capability
         .args
         .iter()
         .map(|arg| {
-            json!({
-                "name": arg.name.as_str(),
+            let rule = json!({
                 "type": crate::tool::argument_schema(arg, crate::tool::Describe::No),
                 "required": arg.required,
                 "default": arg.default,
-            })
+            });
+            (arg.name.as_str().to_owned(), rule)
         })
         .collect();
+    let patch = |rule: &ProposalRule| -> Map<String, Json> {
+        let bound = |binding: &Binding| match binding {
+            Binding::Fixed(value) => json!({ "fixed": value }),
+            Binding::FromArg(arg) => json!({ "from_arg": arg.as_str() }),
+        };
+        rule.patch.iter().map(|(column, binding)| (column.as_str().to_owned(), bound(binding))).collect()
+    };
     json!({
         "name": capability.name.as_str(),
         "kind": capability.kind_word(),
@@ -172,10 +180,7 @@ pub fn reviewed(capability: &Capability, source: &Source) -> Json {
         "lookup": capability.lookup_arg.as_str(),
         "visible_columns": names(&capability.visible_columns),
         "proposal": capability.proposal().map(|rule| json!({
-            "patch": rule.patch.iter().map(|(column, binding)| match binding {
-                Binding::Fixed(value) => json!({ "column": column.as_str(), "fixed": value }),
-                Binding::FromArg(arg) => json!({ "column": column.as_str(), "from_arg": arg.as_str() }),
-            }).collect::<Vec<_>>(),
+            "patch": patch(rule),
             "allowed_columns": names(&rule.allowed_columns),
             "bounds": rule.bounds.iter().map(|(column, bounds)| json!({
                 "column": column.as_str(), "minimum": bounds.minimum, "maximum": bounds.maximum,

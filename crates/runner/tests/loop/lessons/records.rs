@@ -183,3 +183,26 @@ async fn weakness_32_a_read_is_recorded_with_the_fingerprint_of_its_query() {
         "{prints:?}"
     );
 }
+
+/// The same document, every object's keys in the opposite order.
+fn turned(value: Value) -> Value {
+    match value {
+        Value::Object(map) => map.into_iter().rev().map(|(key, value)| (key, turned(value))).collect(),
+        Value::Array(items) => items.into_iter().map(turned).collect(),
+        other => other,
+    }
+}
+
+/// Weakness 32, too: its hashes were those of a text whose keys stood in the order they happened to come in.
+#[tokio::test]
+async fn weakness_32_no_hash_depends_on_the_order_of_keys() {
+    let stage = billing(Engine::Sqlite).await;
+    let id = stage.approved("INV-3001");
+    let job = stage.run(["proposals", "writeback-job", &id]).json();
+    let other = turned(job.clone());
+    assert_ne!(other.to_string(), job.to_string());
+    stage.env.write("job.json", other.to_string());
+    change_config(&stage, |config| *config = turned(config.take()));
+    stage.run(["apply", "--job", "job.json"]).expect(0);
+    assert_eq!(stage.invoice("INV-3001").await[0].as_deref(), Some("0"));
+}
