@@ -9,6 +9,7 @@
 mod calls;
 mod endings;
 mod hostile;
+mod lessons;
 mod official;
 mod resources;
 mod revisions;
