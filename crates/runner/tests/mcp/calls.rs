@@ -174,18 +174,6 @@ fn calls_run_side_by_side_and_each_gets_its_own_answer() {
 }
 
 #[test]
-fn racing_proposals_of_one_change_are_one_proposal() {
-    let world = World::new();
-    let mut client = world.serve(&[]);
-    let arguments = json!({"invoice_id": "INV-1", "late_fee_cents": 100});
-    let call = json!({"name": "billing.propose_late_fee", "arguments": arguments});
-    let sent: Vec<u64> = (0..16).map(|_| client.send("tools/call", call.clone())).collect();
-    let ids: Vec<Json> =
-        sent.into_iter().map(|id| envelope(&client.answer(id).unwrap())["proposal"]["id"].clone()).collect();
-    assert!(ids.iter().all(|id| *id == ids[0] && id.is_string()), "{ids:?}");
-}
-
-#[test]
 fn a_cancelled_call_is_never_answered_and_the_server_lives_on() {
     let world = World::new();
     let mut client = world.serve(&[]);
