@@ -17,6 +17,13 @@ async fn exported(engine: Engine) -> (Stage, Value) {
     (stage, job)
 }
 
+/// An editor who knows the format repairs the digest of what was edited; the ledger still knows better.
+fn repair(job: &mut Value) {
+    job.as_object_mut().unwrap().shift_remove("digest");
+    let repaired = synapsor_core::digest::of(job);
+    job["digest"] = Value::from(repaired.as_str());
+}
+
 async fn untouched(stage: &Stage) {
     assert_eq!(stage.invoice("INV-3001").await[0].as_deref(), Some("5500"));
     assert!(stage.receipts().await.is_empty(), "something was written");
@@ -32,10 +39,7 @@ async fn weakness_11_a_job_file_applies_as_exported_and_not_as_edited() {
         edit(&mut job);
         assert_ne!(job, exported);
         if digest {
-            // An editor who knows the format repairs the digest; the ledger still knows better.
-            job.as_object_mut().unwrap().shift_remove("digest");
-            let repaired = synapsor_core::digest::of(&job);
-            job["digest"] = Value::from(repaired.as_str());
+            repair(&mut job);
         }
         stage.env.write("edited.json", job.to_string());
         let output = stage.run(["apply", "--job", "edited.json"]);
@@ -102,6 +106,7 @@ async fn weakness_14_a_change_that_the_ledger_does_not_know_is_not_written() {
         let (stage, job) = exported(engine).await;
         let mut unknown = job.clone();
         unknown["writeback_job_id"] = json!("wbj_00000000000000000000");
+        repair(&mut unknown);
         stage.env.write("unknown.json", unknown.to_string());
         // A job of this proposal that was never exported, and a ledger that never heard of the proposal.
         for (args, status, code) in [

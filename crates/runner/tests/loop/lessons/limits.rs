@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use serde_json::json;
-use synapsor_testkit::database::Engine;
+use synapsor_testkit::database::{Engine, Session};
 use synapsor_testkit::env::Output;
 
 use super::{WAIVER, approved, billing_with, capability, change_config, held, inspect, state};
@@ -56,11 +56,15 @@ async fn weakness_17_a_read_cannot_write_even_through_a_view_that_would() {
              CREATE FUNCTION peek() RETURNS varchar(9) MODIFIES SQL DATA BEGIN INSERT INTO seen VALUES (1); RETURN 'seen'; END"
         };
         stage.db.execute(function).await;
+        if engine == Engine::Mysql {
+            stage.db.execute("GRANT EXECUTE ON FUNCTION {schema}.peek TO {reader}").await;
+        }
         behind_a_view(&stage, "peek()").await;
         assert_eq!(inspect(&stage, "INV-3001")["ok"], json!(false), "{engine:?}");
         assert_eq!(stage.db.query_text("SELECT * FROM seen").await.len(), 0, "{engine:?}: the read wrote");
-        // It is the read that forbids it, not the view.
-        stage.db.query_text("SELECT * FROM invoices WHERE id = 'INV-3001'").await;
+        // It is the way of reading that forbids it: for the same account the view would have written.
+        let reader = Session::open(&stage.db.reader_url()).await;
+        reader.query_text("SELECT waiver_reason FROM invoices WHERE id = 'INV-3001'").await.unwrap();
         assert_eq!(stage.db.query_text("SELECT * FROM seen").await.len(), 1, "{engine:?}");
     }
 }
