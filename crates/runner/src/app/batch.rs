@@ -7,10 +7,7 @@ use synapsor_db::ledger::{Kind, Query};
 
 use super::apply::{Applied, ApplyOrder};
 use super::reconcile::Finder;
-use super::{App, Stop};
-
-/// How many records are looked up at once.
-const PAGE: usize = 500;
+use super::{App, Stop, lookup};
 
 /// What becomes of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,22 +60,13 @@ impl App {
         let now = self.now().await?;
         let mut found = Vec::new();
         for state in task.states() {
-            let mut before = None;
-            loop {
-                let query =
-                    Query { limit: PAGE, before, state: Some((*state).to_owned()), ..Query::new(Kind::Proposal, now) };
-                let page = self.ledger.search(query).await?;
-                before = page.last().map(|record| record.stored.event_id);
-                let full = page.len() == PAGE;
-                found.extend(page.into_iter().map(|record| (record.stored.event_id, record.stored.subject)));
-                if !full {
-                    break;
-                }
-            }
+            let query = Query { state: Some((*state).to_owned()), ..Query::new(Kind::Proposal, now) };
+            found.extend(lookup::all(&self.ledger, query).await?);
         }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found.iter().filter_map(|(_, subject)| ProposalId::parse(subject).ok()).collect())
+        found.sort_by_key(|record| record.stored.event_id);
+        // One that changed its state in between may be found in both.
+        found.dedup_by_key(|record| record.stored.event_id);
+        Ok(found.iter().filter_map(|record| ProposalId::parse(&record.stored.subject).ok()).collect())
     }
 
     /// Does one of a batch. A fault of the ledger ends the batch: nothing after it could be recorded.

@@ -49,6 +49,25 @@ pub async fn numbered(ledger: &Ledger, kind: Kind, number: u64) -> Result<Option
     Ok(ledger.search(query).await?.into_iter().next())
 }
 
+/// How many records are looked up at once.
+const PAGE: usize = 500;
+
+/// Every record that a query finds, oldest first, whatever its limit says.
+pub async fn all(ledger: &Ledger, query: Query) -> Result<Vec<Record>, Stop> {
+    let mut query = Query { limit: PAGE, ..query };
+    let mut found = Vec::new();
+    loop {
+        let page = ledger.search(query.clone()).await?;
+        query.before = page.last().map(|record| record.stored.event_id);
+        let full = page.len() == PAGE;
+        found.extend(page);
+        if !full {
+            found.reverse();
+            return Ok(found);
+        }
+    }
+}
+
 /// The proposal that rests on an evidence bundle.
 pub async fn proposal_of_evidence(ledger: &Ledger, evidence: &str) -> Result<ProposalId, Stop> {
     let bundle = Bundle::load(ledger, evidence).await?;

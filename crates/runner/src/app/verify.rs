@@ -13,9 +13,9 @@ use synapsor_db::engine::ReceiptsState;
 use synapsor_db::ledger::{Kind, Query, Record};
 
 use super::reconcile::claimed_place;
-use super::{App, Stop, source};
+use super::{App, Stop, lookup, source};
 
-/// How many records are compared at once.
+/// How many receipts of a source are compared at once.
 const PAGE: usize = 500;
 
 /// Something that one side holds and the other does not.
@@ -81,22 +81,8 @@ impl App {
         let now = self.now().await?;
         let mut found = Vec::new();
         for status in [ReceiptStatus::Applied, ReceiptStatus::AlreadyApplied] {
-            let mut before = None;
-            loop {
-                let query = Query {
-                    limit: PAGE,
-                    before,
-                    state: Some(status.word().to_owned()),
-                    ..Query::new(Kind::Receipt, now)
-                };
-                let page = self.ledger.search(query).await?;
-                before = page.last().map(|record| record.stored.event_id);
-                let full = page.len() == PAGE;
-                found.extend(page);
-                if !full {
-                    break;
-                }
-            }
+            let query = Query { state: Some(status.word().to_owned()), ..Query::new(Kind::Receipt, now) };
+            found.extend(lookup::all(&self.ledger, query).await?);
         }
         found.sort_by_key(|record| record.stored.event_id);
         Ok(found)
