@@ -102,11 +102,14 @@ impl App {
                 }
                 Turn::Wait(claim) if !order.wait => return Err(busy(id, claim).into()),
                 Turn::Wait(_) => tokio::time::sleep(POLL).await,
-                Turn::Fence(_) => {
+                Turn::Fence(claim) => {
                     let finder = Finder { runner_id: order.runner_id.clone(), accept_new_server: false };
-                    let fenced = self.reconcile(id, &finder).await?;
-                    if let ApplyEnding::InDoubt(_) = fenced.ending {
-                        return Ok(fenced);
+                    // Whatever was found, or if someone else found out first: what stands now is looked at again.
+                    let found = self.find_out(&proposal, claim, &finder).await?;
+                    if let Some(found) = found
+                        && let ApplyEnding::InDoubt(_) = found.ending
+                    {
+                        return Ok(found);
                     }
                 }
                 Turn::Attempt(ready) => {

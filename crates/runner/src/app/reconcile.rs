@@ -32,22 +32,31 @@ impl App {
             Turn::Wait(claim) => return Err(busy(id, claim).into()),
             Turn::Attempt(_) => return Err(Refusal::new(Code::Internal, "an unfinished apply is not begun").into()),
         };
-        let settlement = self.fence(&proposal, claim, finder).await?;
-        // Who finds out is recorded on the event; the claim stays the first applier's.
-        let claim = Claim { runner_id: finder.runner_id.clone(), ..claim.clone() };
-        if let Some(found) = self.record_settlement(&proposal, &claim, settlement).await? {
+        if let Some(found) = self.find_out(&proposal, claim, finder).await? {
             return Ok(found);
         }
-        // Someone else found out first.
+        // Someone else found out first, and may have begun anew.
         let proposal = self.load(id).await?;
         let ending = match proposal.stage() {
             Stage::Settled { receipt } => return Ok(Applied::before(&proposal, receipt)),
-            Stage::Applying { doubt, .. } => {
-                ApplyEnding::InDoubt(doubt.clone().unwrap_or_else(|| "another process is applying it".to_owned()))
-            }
+            Stage::Applying { claim, doubt: None, .. } => return Err(busy(id, claim).into()),
+            Stage::Applying { doubt: Some(doubt), .. } => ApplyEnding::InDoubt(doubt.clone()),
             _ => ApplyEnding::Released(Code::WritebackFenced),
         };
         Ok(Applied { proposal, ending })
+    }
+
+    /// Fences a claim and records what became of it. Nothing if someone else recorded it first.
+    pub(super) async fn find_out(
+        &self,
+        proposal: &Proposal,
+        claim: &Claim,
+        finder: &Finder,
+    ) -> Result<Option<Applied>, Stop> {
+        let settlement = self.fence(proposal, claim, finder).await?;
+        // Who finds out is recorded on the event; the claim stays the first applier's.
+        let claim = Claim { runner_id: finder.runner_id.clone(), ..claim.clone() };
+        self.record_settlement(proposal, &claim, settlement).await
     }
 
     async fn fence(&self, proposal: &Proposal, claim: &Claim, finder: &Finder) -> Result<Settlement, Stop> {
