@@ -66,6 +66,8 @@ struct Shared {
 
 #[derive(Clone)]
 struct Trigger {
+    /// What must have passed before the pattern counts; empty if nothing must.
+    since: Vec<u8>,
     pattern: Vec<u8>,
     when: When,
     fault: Fault,
@@ -132,8 +134,15 @@ impl Link {
     /// Makes the next connection on which the client sends these bytes fail, once. A cut or reset ends that connection
     /// only; a stall holds all of them.
     pub fn arm(&self, pattern: impl Into<Vec<u8>>, when: When, fault: Fault) {
+        self.arm_since("", pattern, when, fault);
+    }
+
+    /// As `arm`, but the pattern counts only once a client has sent other bytes: `COMMIT` of the transaction that began
+    /// with an `INSERT`, not of a read before it.
+    pub fn arm_since(&self, since: &str, pattern: impl Into<Vec<u8>>, when: When, fault: Fault) {
         self.shared.fired.store(false, SeqCst);
-        *self.shared.trigger.lock().unwrap() = Some(Trigger { pattern: pattern.into(), when, fault });
+        let trigger = Trigger { since: since.into(), pattern: pattern.into(), when, fault };
+        *self.shared.trigger.lock().unwrap() = Some(trigger);
     }
 
     /// Waits until the armed fault has happened; panics if it has not within ten seconds.

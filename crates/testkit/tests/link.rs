@@ -120,6 +120,19 @@ fn an_armed_fault_comes_before_or_after_the_server_and_once() {
 }
 
 #[test]
+fn an_armed_fault_can_wait_for_what_comes_before() {
+    let (address, _heard) = server();
+    let link = Link::to(&address);
+    link.arm_since("INSERT", "COMMIT", When::AfterServer, Fault::Cut);
+    let mut stream = client(&link);
+    for harmless in ["COMMIT", "INSERT"] {
+        assert_eq!(ask(&mut stream, harmless), Ok(format!("ok {harmless}")));
+    }
+    assert_eq!(ask(&mut stream, "COMMIT"), Ok(String::new()));
+    link.wait_fired();
+}
+
+#[test]
 fn an_armed_stall_delivers_late() {
     let (address, heard) = server();
     for (when, reaches) in [(When::BeforeServer, false), (When::AfterServer, true)] {

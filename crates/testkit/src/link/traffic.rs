@@ -120,14 +120,15 @@ impl Traffic {
 
     /// Takes the trigger if its bytes end in this chunk; they may have begun in the one before.
     fn take_trigger(&self, before: &[u8], chunk: &[u8]) -> Option<Trigger> {
-        let mut trigger = self.shared.trigger.lock().unwrap();
-        let length = trigger.as_ref()?.pattern.len();
-        let kept = before.len().saturating_sub(length - 1);
-        let window = [&before[kept..], chunk].concat();
-        let found = window
-            .windows(length)
-            .any(|bytes| Some(bytes) == trigger.as_ref().map(|trigger| trigger.pattern.as_slice()));
-        if found { trigger.take() } else { None }
+        let mut armed = self.shared.trigger.lock().unwrap();
+        let trigger = armed.as_mut()?;
+        if !trigger.since.is_empty() {
+            if passes(before, chunk, &trigger.since) {
+                trigger.since.clear();
+            }
+            return None;
+        }
+        if passes(before, chunk, &trigger.pattern) { armed.take() } else { None }
     }
 
     /// Waits while the link is stalled.
@@ -142,6 +143,12 @@ impl Traffic {
             Err(_) => Fault::Cut,
         }
     }
+}
+
+/// Tells whether these bytes end in this chunk; they may have begun in the one before.
+fn passes(before: &[u8], chunk: &[u8], bytes: &[u8]) -> bool {
+    let kept = before.len().saturating_sub(bytes.len() - 1);
+    [&before[kept..], chunk].concat().windows(bytes.len()).any(|window| window == bytes)
 }
 
 async fn accept(listener: Option<&TcpListener>) -> Result<(TcpStream, SocketAddr)> {
