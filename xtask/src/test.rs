@@ -1,5 +1,7 @@
 //! `cargo xtask test`: throwaway servers, then the test runner with its closing line last.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use synapsor_testkit::PYTHON;
@@ -10,6 +12,10 @@ use crate::{packages, python};
 
 /// Names the variable that holds the path of the release binary, for tests through it.
 const RELEASE: &str = "SYNAPSOR_TEST_RELEASE";
+/// Names the variable that holds the path of the same, but with the points at which tests kill it.
+const FAULTS: &str = "SYNAPSOR_TEST_FAULTS";
+/// What only a binary with such points looks for.
+const ORDER: &[u8] = b"SYNAPSOR_CRASH_POINT";
 
 /// Takes what the test runner takes.
 #[derive(clap::Args, Default)]
@@ -28,15 +34,30 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     let mut tests =
         if succeeds(&mut cargo(&["nextest", "--version"])) { cargo(&["nextest", "run"]) } else { cargo(&["test"]) };
     if !narrowed {
-        tests.args(["--workspace", "--features", "xtask/gen"]);
-    }
-    if !narrowed {
-        // The story is told through the program as it ships.
-        run(cargo(&["build", "--release", "--locked", "--quiet", "--package", "synapsor-runner"]))?;
-        tests.env(RELEASE, root().join("target/release/synapsor-runner"));
+        tests.args(["--workspace", "--features", "xtask/gen,synapsor-runner/faults"]);
+        tests.envs(release_binaries()?);
     }
     tests.args(&args.filters).envs(servers.env()).env(PYTHON, python);
     // Nothing is printed after the runner's own summary, failed or not.
     let status = tests.status().map_err(|e| format!("cannot start cargo: {e}"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the program as it ships, and with points to kill it at, and returns the variables that say where they are.
+pub(crate) fn release_binaries() -> Result<[(&'static str, PathBuf); 2], String> {
+    let build = ["build", "--release", "--locked", "--quiet", "--package", "synapsor-runner"];
+    let built = root().join("target/release/synapsor-runner");
+    let faults = root().join("target/release/synapsor-runner-faults");
+    let mut with_points = cargo(&build);
+    with_points.args(["--features", "faults"]);
+    run(with_points)?;
+    fs::copy(&built, &faults).map_err(|e| format!("{}: {e}", faults.display()))?;
+    run(cargo(&build))?;
+    for (binary, expected) in [(&built, false), (&faults, true)] {
+        let bytes = fs::read(binary).map_err(|e| format!("{}: {e}", binary.display()))?;
+        if bytes.windows(ORDER.len()).any(|window| window == ORDER) != expected {
+            return Err(format!("{} has points to be killed at: {}", binary.display(), !expected));
+        }
+    }
+    Ok([(RELEASE, built), (FAULTS, faults)])
 }

@@ -30,6 +30,7 @@ const RULES: &[Rule] = &[
     places::dependencies_stay_where_they_belong,
     places::what_has_a_place_stays_there,
     places::snapshots_have_their_source,
+    places::faults_are_turned_on_by_hand,
     text::nothing_is_left_to_do,
     text::no_place_of_one_machine,
     text::dependencies_come_from_the_public_registry,

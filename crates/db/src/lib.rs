@@ -1,5 +1,6 @@
 //! The only crate with database drivers: source engines and the ledger. No driver type leaves it.
 
+pub mod crash;
 pub mod engine;
 pub mod fault;
 pub mod ledger;

@@ -6,6 +6,7 @@ use synapsor_core::sql::write::GuardedWrite;
 use synapsor_core::value::Cell;
 use synapsor_core::writeback::{Effect, Fenced, FoundReceipt, Violation};
 
+use crate::crash::{Point, point};
 use crate::engine::{Ending, Fence};
 use crate::fault::{Class, Fault};
 use crate::mysql::MysqlTx;
@@ -91,6 +92,7 @@ pub(crate) async fn guarded_write(
     claimed: &Identity,
     ending: Ending<'_>,
 ) -> Result<Effect, Fault> {
+    point(Point::WriteBegun);
     match identity(&mut tx, &write.identity).await {
         Ok(found) => {
             if let Err(elsewhere) = claimed.admits(found.as_ref()) {
@@ -106,11 +108,13 @@ pub(crate) async fn guarded_write(
         Err(Reject::Duplicate) => return duplicate(tx, write).await,
         Err(reject) => return undone(tx, reject, "receipt").await,
     }
+    point(Point::WriteReceipt);
     match tx.execute(&write.update).await {
         Ok(1) => {}
         Ok(affected) => return missed(tx, write, affected).await,
         Err(reject) => return undone(tx, reject, "update").await,
     }
+    point(Point::WriteUpdated);
     if let Err(reject) = tx.constraints_now().await {
         return undone(tx, reject, "constraints").await;
     }
@@ -126,6 +130,7 @@ pub(crate) async fn guarded_write(
         return Ok(Effect::NotAsApproved { rows: flags });
     }
     let new_version = rows.first().and_then(|row| row.get(checks)).and_then(Cell::text).map(str::to_owned);
+    point(Point::WriteChecked);
     match tx.execute(&write.finish.with_version(new_version.as_deref())).await {
         Ok(1) => {}
         Ok(_) => {
@@ -133,6 +138,7 @@ pub(crate) async fn guarded_write(
         }
         Err(reject) => return undone(tx, reject, "receipt").await,
     }
+    point(Point::WriteFinished);
     let undoing = match ending {
         Ending::Commit(in_time) if in_time() => None,
         Ending::Commit(_) => Some(Effect::TooLate),
@@ -142,7 +148,10 @@ pub(crate) async fn guarded_write(
         tx.rollback().await;
         return Ok(effect);
     }
-    Ok(match tx.commit().await {
+    point(Point::WriteCommitting);
+    let commit = tx.commit().await;
+    point(Point::WriteCommitted);
+    Ok(match commit {
         Commit::Done => Effect::Committed { new_version },
         Commit::Undone(violation) => Effect::Rejected { violation, step: "commit" },
         Commit::Unknown(reason) => Effect::InDoubt { reason },
@@ -166,11 +175,16 @@ pub(crate) async fn fence(mut tx: Tx, fence: &Fence, claimed: &Identity) -> Resu
         Err(Reject::Duplicate) => return Ok(Fenced::Unsure { reason: "the receipt table's identity did not read" }),
     }
     match tx.execute(&fence.insert).await {
-        Ok(1) => Ok(match tx.commit().await {
-            Commit::Done => Fenced::Won,
-            Commit::Undone(_) => Fenced::Unsure { reason: "the fence was undone" },
-            Commit::Unknown(reason) => Fenced::Unsure { reason },
-        }),
+        Ok(1) => {
+            point(Point::FenceInserted);
+            let commit = tx.commit().await;
+            point(Point::FenceCommitted);
+            Ok(match commit {
+                Commit::Done => Fenced::Won,
+                Commit::Undone(_) => Fenced::Unsure { reason: "the fence was undone" },
+                Commit::Unknown(reason) => Fenced::Unsure { reason },
+            })
+        }
         // A trigger or rule that swallows the row would make the fence a fence in name only.
         Ok(_) => {
             tx.rollback().await;

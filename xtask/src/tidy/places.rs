@@ -47,7 +47,7 @@ const PLACES: &[Place] = &[
     Place {
         pattern: r"\benv::vars?(_os)?\b",
         within: &["crates/runner/src/", "crates/db/src/"],
-        except_files: &["crates/runner/src/secrets.rs", "crates/db/src/ledger/tests/"],
+        except_files: &["crates/runner/src/secrets.rs", "crates/db/src/ledger/tests/", "crates/db/src/crash.rs"],
         // How the command line looks is no secret.
         except_lines: r#""(CI|COLUMNS|LOGNAME|NO_COLOR|SYNAPSOR_LOG_LEVEL|TERM|USER)""#,
         why: "the environment is read in `secrets.rs`",
@@ -104,6 +104,19 @@ pub(super) fn what_has_a_place_stays_there(tree: &Tree) -> Vec<String> {
                 broken.push(format!("{path}:{}: {}", number + 1, place.why));
             }
         }
+    }
+    broken
+}
+
+/// No manifest turns on what kills the program: neither by default nor for a dependency.
+pub(super) fn faults_are_turned_on_by_hand(tree: &Tree) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (path, text) in tree.ending("Cargo.toml") {
+        let defines = |line: &str| line.starts_with("faults = [") || line.starts_with("required-features");
+        let lines = text.lines().enumerate().filter(|(_, line)| line.contains("faults\"") && !defines(line));
+        broken.extend(
+            lines.map(|(number, _)| format!("{path}:{}: `faults` is given on the command line of tests", number + 1)),
+        );
     }
     broken
 }
@@ -178,6 +191,17 @@ mod tests {
                 "crates/runner/src/clock.rs:3: the env",
                 "crates/runner/src/mcp/tools.rs:2: nothing that a model",
             ],
+        );
+    }
+
+    #[test]
+    fn faults_are_found_where_they_are_turned_on() {
+        let fine = "[features]\nfaults = [\"synapsor-db/faults\"]\n[[test]]\nrequired-features = [\"faults\"]\n";
+        let on = "[features]\ndefault = [\"faults\"]\n[dependencies]\nsynapsor-db = { path = \"../db\", features = [\"faults\"] }\n";
+        check(
+            faults_are_turned_on_by_hand,
+            &[("crates/db/Cargo.toml", fine), ("crates/runner/Cargo.toml", on)],
+            &["crates/runner/Cargo.toml:2: ", "crates/runner/Cargo.toml:4: "],
         );
     }
 

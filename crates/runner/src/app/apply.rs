@@ -12,6 +12,7 @@ use synapsor_core::proposal::turn::Turn;
 use synapsor_core::refusal::Refusal;
 use synapsor_core::wire::receipt::{ExecutionReceipt, ReceiptStatus};
 use synapsor_core::writeback::{self, Outcome, Settlement};
+use synapsor_db::crash::{Point, point};
 use synapsor_db::ledger::{AppendError, NewEvent};
 
 use super::reconcile::Finder;
@@ -94,6 +95,7 @@ impl App {
     pub async fn apply(&self, id: &ProposalId, order: &ApplyOrder) -> Result<Applied, Stop> {
         loop {
             let proposal = self.load(id).await?;
+            point(Point::ApplyLoaded);
             match proposal.turn(&self.contract, self.now().await?)? {
                 Turn::Report(receipt) => return Ok(Applied::before(&proposal, receipt)),
                 // A dry run says what would happen now, which hangs on the other's outcome.

@@ -8,6 +8,7 @@ use synapsor_core::proposal::{Proposal, Stage};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::sql::receipts::{self, Place};
 use synapsor_core::writeback::{self, ClaimTerms, Fenced, Settlement};
+use synapsor_db::crash::{Point, point};
 use synapsor_db::engine::{Fence, ReceiptsState};
 
 use super::apply::{Applied, ApplyEnding, busy};
@@ -53,10 +54,14 @@ impl App {
         claim: &Claim,
         finder: &Finder,
     ) -> Result<Option<Applied>, Stop> {
+        point(Point::ReconcileFencing);
         let settlement = self.fence(proposal, claim, finder).await?;
         // Who finds out is recorded on the event; the claim stays the first applier's.
         let claim = Claim { runner_id: finder.runner_id.clone(), ..claim.clone() };
-        self.record_settlement(proposal, &claim, settlement).await
+        point(Point::ReconcileRecording);
+        let recorded = self.record_settlement(proposal, &claim, settlement).await;
+        point(Point::ReconcileRecorded);
+        recorded
     }
 
     async fn fence(&self, proposal: &Proposal, claim: &Claim, finder: &Finder) -> Result<Settlement, Stop> {

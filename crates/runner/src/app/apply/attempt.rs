@@ -18,6 +18,7 @@ use synapsor_core::sql::{Filter, read, receipts};
 use synapsor_core::value::{Cell, Kept, Table};
 use synapsor_core::wire::receipt::ReceiptStatus;
 use synapsor_core::writeback::{self, ClaimTerms, Effect, Settlement};
+use synapsor_db::crash::{Point, point};
 use synapsor_db::engine::{Ending, Engine, ReceiptsState};
 use synapsor_db::ledger::{AppendError, NewEvent};
 
@@ -102,12 +103,14 @@ impl<'a> Attempt<'a> {
 
     /// Claims, writes and records. `None` if someone else claimed, or settled our claim, first.
     pub(super) async fn run(self, runner_id: &str) -> Result<Option<Applied>, Stop> {
+        point(Point::ApplyPrepared);
         let app = self.app;
         let change_set = self.ready.proposal().change_set();
         let head = app.ledger.head().await?.to_string();
         // Before the lease that others see begins, so that it ends before that one does.
         let lease = Deadline::after(self.lease());
         let Some((claimed, claim)) = self.take(runner_id).await? else { return Ok(None) };
+        point(Point::ApplyClaimed);
         let terms = ClaimTerms { ledger_id: app.ledger.id().as_str(), ledger_head: &head };
         let keys = writeback::keys(change_set, &claim, terms);
         let write = writeback::statements(self.ready.source().engine, &self.change, &self.place, &keys);
@@ -127,7 +130,10 @@ impl<'a> Attempt<'a> {
             Settlement::InDoubt(reason) => Some(*reason),
             _ => None,
         };
-        match (app.record_settlement(&claimed, &claim, settlement).await, written) {
+        point(Point::ApplyRecording);
+        let recorded = app.record_settlement(&claimed, &claim, settlement).await;
+        point(Point::ApplyRecorded);
+        match (recorded, written) {
             (Err(stop), Some(reason)) => {
                 let _ = stop.into_refusal(&claim.job_id);
                 Ok(Some(Applied { proposal: claimed, ending: ApplyEnding::InDoubt(reason.to_owned()) }))
