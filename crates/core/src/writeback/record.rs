@@ -11,9 +11,14 @@ use crate::wire::job::idempotency_key;
 use crate::wire::receipt::{self, ExecutionReceipt, ReceiptStatus};
 
 /// The event that tells how a claim ended, by `finder`, who holds the claim or fenced it. `None` if there is nothing to
-/// tell: whoever fenced the claim tells it, or the doubt is recorded already.
+/// tell: whoever fenced the claim tells it, or told it already, so that `proposal` as it was loaded is not under this
+/// claim any more; or the doubt is recorded already.
 #[must_use]
 pub fn record(proposal: &Proposal, finder: &Claim, settlement: &Settlement, now: Timestamp) -> Option<Event> {
+    let doubt = match proposal.stage() {
+        Stage::Applying { claim, doubt, .. } if claim.job_id == finder.job_id => doubt,
+        _ => return None,
+    };
     let (job_id, runner_id) = (finder.job_id.clone(), finder.runner_id.clone());
     match settlement {
         Settlement::ClaimLost => None,
@@ -23,7 +28,7 @@ pub fn record(proposal: &Proposal, finder: &Claim, settlement: &Settlement, now:
         Settlement::Released(code) => {
             Some(Event::WritebackReleased(Release { v: BODY_VERSION, job_id, runner_id, code: code.text().to_owned() }))
         }
-        Settlement::InDoubt(_) if matches!(proposal.stage(), Stage::Applying { doubt: Some(_), .. }) => None,
+        Settlement::InDoubt(_) if doubt.is_some() => None,
         Settlement::InDoubt(reason) => {
             Some(Event::WritebackInDoubt(Doubt { v: BODY_VERSION, job_id, runner_id, reason: (*reason).to_owned() }))
         }
