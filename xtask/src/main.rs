@@ -3,9 +3,11 @@
 
 mod ci;
 mod generate;
+mod oracle;
 mod packages;
 mod process;
 mod python;
+mod soak;
 mod test;
 mod tidy;
 
@@ -24,6 +26,8 @@ struct Args {
 enum Chore {
     /// Start throwaway databases, build the program and run every test
     Test(test::Args),
+    /// Run the long tests: many kills, and Oracle's MySQL
+    Soak(soak::Args),
     /// Do everything that a change must pass, the tests last
     Ci,
     /// Write the files that are made from the code
@@ -35,6 +39,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test(args) => test::run_tests(&args),
+        Chore::Soak(args) => soak::run_soak(&args),
         Chore::Ci => ci::run_ci(),
         Chore::Gen(args) => generate::run_gen(&args).map(|()| ExitCode::SUCCESS),
         Chore::Tidy => tidy::run_tidy().map(|()| ExitCode::SUCCESS),

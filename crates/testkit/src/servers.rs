@@ -1,4 +1,4 @@
-//! One PostgreSQL and one MariaDB server for a whole test run, thrown away after it.
+//! One PostgreSQL and one MariaDB (or MySQL) server for a whole test run, thrown away after it.
 //!
 //! `cargo xtask test` starts the pair and tells the tests where it is through the environment variables named here.
 //! A guard process removes servers and files when the owner's end of a pipe closes, so nothing outlives the owner,
@@ -9,6 +9,7 @@ mod certificates;
 mod guard;
 mod launch;
 mod mariadb;
+mod oracle;
 mod pooler;
 mod postgres;
 
@@ -24,6 +25,7 @@ pub use postgres::OwnPostgres;
 use binaries::Binaries;
 use certificates::Certificates;
 use launch::Camp;
+use oracle::Unpacked;
 
 /// Names the variable that holds the PostgreSQL administrator's URL.
 pub const POSTGRES_URL: &str = "SYNAPSOR_TEST_POSTGRES";
@@ -49,12 +51,21 @@ pub struct Servers {
 impl Servers {
     /// Starts both servers on free loopback ports. The error says what went wrong, with the end of the server's log.
     pub fn start() -> Result<Servers, String> {
+        Servers::start_with(None)
+    }
+
+    /// As `start`, but with Oracle's MySQL in MariaDB's place: what was unpacked into this folder.
+    pub fn start_with_oracle(unpacked: &Path) -> Result<Servers, String> {
+        Servers::start_with(Some(Unpacked::find(unpacked)?))
+    }
+
+    fn start_with(oracle: Option<Unpacked>) -> Result<Servers, String> {
         let binaries = Binaries::find().map_err(|missing| missing.to_string())?;
         let mut servers = Servers { camp: Camp::pitch()?, ports: [0; 2] };
-        let [postgres, mariadb] =
+        let [postgres, mysql] =
             servers.prepare().map_err(|e| format!("cannot prepare {}: {e}", servers.camp.dir().display()))?;
         servers.start_postgres(&binaries, &postgres)?;
-        servers.start_mariadb(&binaries, &mariadb)?;
+        servers.start_mysql(&binaries, oracle.as_ref(), &mysql)?;
         Ok(servers)
     }
 
@@ -95,14 +106,22 @@ impl Servers {
         Ok(())
     }
 
-    fn start_mariadb(&mut self, binaries: &Binaries, home: &Path) -> Result<(), String> {
-        mariadb::init(&self.camp, binaries, home)?;
+    fn start_mysql(&mut self, binaries: &Binaries, oracle: Option<&Unpacked>, home: &Path) -> Result<(), String> {
         let options = [
             "--max-connections=200".to_owned(),
             format!("--ssl-cert={}", home.join("server.pem").display()),
             format!("--ssl-key={}", home.join("server.key").display()),
         ];
-        self.ports[1] = mariadb::start(&mut self.camp, binaries, home, &options)?;
+        self.ports[1] = match oracle {
+            None => {
+                mariadb::init(&self.camp, binaries, home)?;
+                mariadb::start(&mut self.camp, binaries, home, &options)?
+            }
+            Some(unpacked) => {
+                oracle::init(&self.camp, unpacked, home)?;
+                oracle::start(&mut self.camp, unpacked, home, &options)?
+            }
+        };
         Ok(())
     }
 }

@@ -58,8 +58,8 @@ pub(super) fn url(port: u16) -> String {
     format!("mysql://admin:{ADMIN_PASSWORD}@127.0.0.1:{port}/mysql")
 }
 
-/// Tells whether a MariaDB server greets on this port: a packet whose body starts with protocol version 10.
-fn greets(port: u16) -> bool {
+/// Tells whether a server greets on this port: a packet whose body starts with protocol version 10.
+pub(super) fn greets(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     let mut greeting = [0; 5];
     stream.set_read_timeout(Some(Duration::from_secs(2))).is_ok()
