@@ -41,7 +41,10 @@ fn fetch(place: &Path) -> Result<(), String> {
         let path = place.join(name);
         fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
     };
-    write("sources.sources", format!("Types: deb\nURIs: {mirror}\nSuites: sid\nComponents: main\nSigned-By: {KEYRING}\n"))?;
+    write(
+        "sources.sources",
+        format!("Types: deb\nURIs: {mirror}\nSuites: sid\nComponents: main\nSigned-By: {KEYRING}\n"),
+    )?;
     write("status", String::new())?;
     let settings: String = [
         ("Dir::Etc::sourcelist", "sources.sources"),

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::args::Args;
 use crate::contract::{
     Advance, ApprovalRule, Arg, ArgType, Binding, Bounds, Capability, CapabilityKind, ConflictGuard, Contract,
     Durability, EngineKind, Mode, Pool, ProposalRule, Receipts, ResultFormat, Session, Source, Storage, Target,
     TenantRule, Tls, TrustRule,
 };
-use crate::id::{CapabilityName, EnvName, Ident};
+use crate::event::{BODY_VERSION, Claim};
+use crate::id::{CapabilityName, EnvName, EvidenceId, Ident, ProposalId};
+use crate::plan;
+use crate::proposal::draft::{Material, Stamp, draft};
 use crate::scope::Scope;
-use crate::value::{Affinity, Column, Kind, Limits, Native, Table};
+use crate::value::{Affinity, Cell, Column, Kind, Limits, Native, Table};
+use crate::wire::change_set::ChangeSet;
 
 pub(crate) fn ident(text: &str) -> Ident {
     Ident::parse(text).expect("valid name")
@@ -147,4 +152,55 @@ pub(crate) fn scope() -> Scope {
 /// Arguments that [`proposal`] accepts.
 pub(crate) fn arguments() -> serde_json::Map<String, serde_json::Value> {
     json!({"invoice_id": "INV-1", "fee": 0, "reason": "goodwill"}).as_object().expect("object").clone()
+}
+
+/// A proposal to waive the late fee of one invoice in SQLite.
+pub(crate) fn change_set() -> ChangeSet {
+    let contract = contract(EngineKind::Sqlite);
+    let capability = proposal();
+    let (table, scope) = (table(EngineKind::Sqlite), scope());
+    let args = Args::parse(&capability, &arguments()).expect("arguments fit");
+    let plan = plan::read(&capability, EngineKind::Sqlite, &table, &scope, &args).expect("a plan");
+    let text = |text: &str| Cell::new(Kind::Text, Some(text.to_owned()));
+    let cells = plan
+        .columns
+        .iter()
+        .map(|column| match column.name.as_str() {
+            "id" => text("INV-1"),
+            "tenant_id" => text("acme"),
+            "late_fee_cents" => Cell::new(Kind::Integer, Some("5500".to_owned())),
+            "status" => text("overdue"),
+            "updated_at" => text("2026-06-20T14:31:08.000Z"),
+            _ => Cell::null(Kind::Text),
+        })
+        .collect();
+    let row = plan::one_row(&capability, &plan, &args, vec![cells]).expect("one row");
+    let source = contract.source_of(&capability).expect("its source");
+    let material =
+        Material { capability: &capability, source, table: &table, scope: &scope, args: &args, plan: &plan, row: &row };
+    let stamp = Stamp {
+        proposal_id: &ProposalId::from_random([0x11; 10]),
+        evidence_id: &EvidenceId::from_random([0x22; 10]),
+        now: "2026-06-28T12:00:00Z".parse().expect("a time"),
+        mode: Mode::Review,
+        secret: &[7; 32],
+        receipts_id: Some("44444444444444444444"),
+        supersedes: None,
+        salt: "66666666666666666666666666666666",
+    };
+    draft(&material, &stamp).expect("a draft")
+}
+
+/// A claim on it, until 12:05.
+pub(crate) fn claim() -> Claim {
+    Claim {
+        v: BODY_VERSION,
+        job_id: "wbj_33333333333333333333".to_owned(),
+        runner_id: "local_runner".to_owned(),
+        lease_expires_at: "2026-06-28T12:05:00Z".to_owned(),
+        receipts_schema: "main".to_owned(),
+        receipts_table: "synapsor_writeback_receipts".to_owned(),
+        receipts_id: "44444444444444444444".to_owned(),
+        server_id: None,
+    }
 }

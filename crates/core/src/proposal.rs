@@ -208,3 +208,6 @@ impl Proposal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -298,3 +298,6 @@ fn advance(rule: Advance, column: &Column, expected: &Cell, now: Timestamp) -> R
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,76 +9,23 @@ use serde_json::{Value as Json, json};
 use super::change_set::ChangeSet;
 use super::job::{Export, JobLease, WritebackJob};
 use super::receipt::{ExecutionReceipt, ReceiptStatus};
-use crate::args::Args;
 use crate::code::Code;
-use crate::contract::{EngineKind, Mode};
-use crate::event::{BODY_VERSION, Claim};
-use crate::id::{EvidenceId, ProposalId};
-use crate::proposal::draft::{Material, Stamp, draft};
-use crate::value::{Cell, Kind};
+use crate::contract::EngineKind;
 use crate::writeback::{self, Outcome};
-use crate::{digest, fixture, plan};
-
-const SECRET: [u8; 32] = [7; 32];
-const NOW: &str = "2026-06-28T12:00:00Z";
+use crate::{digest, fixture};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/protocol")
 }
 
-fn change_set() -> ChangeSet {
-    let contract = fixture::contract(EngineKind::Sqlite);
-    let capability = fixture::proposal();
-    let (table, scope) = (fixture::table(EngineKind::Sqlite), fixture::scope());
-    let args = Args::parse(&capability, &fixture::arguments()).expect("arguments fit");
-    let plan = plan::read(&capability, EngineKind::Sqlite, &table, &scope, &args).expect("a plan");
-    let text = |text: &str| Cell::new(Kind::Text, Some(text.to_owned()));
-    let cells = plan
-        .columns
-        .iter()
-        .map(|column| match column.name.as_str() {
-            "id" => text("INV-1"),
-            "tenant_id" => text("acme"),
-            "late_fee_cents" => Cell::new(Kind::Integer, Some("5500".to_owned())),
-            "status" => text("overdue"),
-            "updated_at" => text("2026-06-20T14:31:08.000Z"),
-            _ => Cell::null(Kind::Text),
-        })
-        .collect();
-    let row = plan::one_row(&capability, &plan, &args, vec![cells]).expect("one row");
-    let source = contract.source_of(&capability).expect("its source");
-    let material =
-        Material { capability: &capability, source, table: &table, scope: &scope, args: &args, plan: &plan, row: &row };
-    let stamp = Stamp {
-        proposal_id: &ProposalId::from_random([0x11; 10]),
-        evidence_id: &EvidenceId::from_random([0x22; 10]),
-        now: NOW.parse().expect("a time"),
-        mode: Mode::Review,
-        secret: &SECRET,
-        receipts_id: Some("44444444444444444444"),
-        supersedes: None,
-        salt: "66666666666666666666666666666666",
-    };
-    draft(&material, &stamp).expect("a draft")
-}
-
 fn receipt(change_set: &ChangeSet, outcome: &Outcome) -> ExecutionReceipt {
-    let claim = Claim {
-        v: BODY_VERSION,
-        job_id: "wbj_33333333333333333333".to_owned(),
-        runner_id: "local_runner".to_owned(),
-        lease_expires_at: "2026-06-28T12:05:00Z".to_owned(),
-        receipts_schema: "main".to_owned(),
-        receipts_table: "synapsor_writeback_receipts".to_owned(),
-        receipts_id: "44444444444444444444".to_owned(),
-        server_id: None,
-    };
+    let claim = fixture::claim();
     writeback::receipt(change_set, &claim, outcome, "2026-06-28T12:01:00Z".parse().expect("a time"))
 }
 
 /// Each document with its file and the schema that describes it.
 fn documents() -> Vec<(&'static str, &'static str, Json)> {
-    let change_set = change_set();
+    let change_set = fixture::change_set();
     let export = Export {
         job_id: "wbj_33333333333333333333".to_owned(),
         project_id: "local".to_owned(),
@@ -157,7 +104,7 @@ fn fixtures_fit_their_schemas_and_their_own_digests() {
         broken.as_object_mut().expect("an object").insert("unexpected".to_owned(), json!(1));
         assert!(!validator.is_valid(&broken), "{file}: unknown keys are refused");
     }
-    let change_set = change_set();
+    let change_set = fixture::change_set();
     assert_eq!(change_set.hash().as_str(), change_set.integrity.proposal_hash);
     let job = documents().remove(1).2.to_string();
     assert!(WritebackJob::parse(&job).is_ok());
