@@ -87,10 +87,10 @@ mod tests {
     #[test]
     fn mirrors_are_read_from_both_formats() {
         let check = |line: &str, expected: Option<&str>| assert_eq!(debian_mirror(line).as_deref(), expected, "{line}");
-        check("URIs: http://mirror.example/debian", Some("http://mirror.example/debian"));
-        check("deb [signed-by=/x] https://mirror.example/debian/ stable main", Some("https://mirror.example/debian/"));
-        check("# deb http://mirror.example/debian stable main", None);
-        check("deb http://mirror.example/debian-security stable-security main", None);
+        check("URIs: http://127.0.0.1/debian", Some("http://127.0.0.1/debian"));
+        check("deb [signed-by=/x] https://127.0.0.1/debian/ stable main", Some("https://127.0.0.1/debian/"));
+        check("# deb http://127.0.0.1/debian stable main", None);
+        check("deb http://127.0.0.1/debian-security stable-security main", None);
         check("Suites: stable", None);
     }
 }
