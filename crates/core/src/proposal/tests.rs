@@ -1,6 +1,6 @@
 //! A proposal's life as tables: what may follow what, and what comes next.
 
-use super::turn::Turn;
+use super::turn::{Begun, Turn};
 use super::*;
 use crate::contract::EngineKind;
 use crate::event::{BODY_VERSION, Doubt, Expiry, HumanAction, Release};
@@ -144,9 +144,9 @@ fn a_release_gives_the_same_decision_back() {
 
 fn told(turn: Result<Turn<'_>, Refusal>) -> String {
     match turn {
-        Ok(Turn::Report(receipt)) => format!("report {}", receipt.status.word()),
-        Ok(Turn::Wait(_)) => "wait".to_owned(),
-        Ok(Turn::Fence(_)) => "fence".to_owned(),
+        Ok(Turn::Begun(Begun::Report(receipt))) => format!("report {}", receipt.status.word()),
+        Ok(Turn::Begun(Begun::Wait(_))) => "wait".to_owned(),
+        Ok(Turn::Begun(Begun::Fence(_))) => "fence".to_owned(),
         Ok(Turn::Attempt(_)) => "attempt".to_owned(),
         Err(refusal) => refusal.code().text().to_owned(),
     }
@@ -175,7 +175,7 @@ fn what_comes_next_is_told_by_the_record_and_the_clock() {
         for (index, now) in [BEFORE, AFTER].into_iter().enumerate() {
             let now = now.parse().expect("a time");
             assert_eq!(told(proposal.turn(&contract, now)), applies[index], "{record:?}");
-            assert_eq!(told(proposal.unfinished(now)), reconciles[index], "{record:?}");
+            assert_eq!(told(proposal.begun(now).map(Turn::Begun)), reconciles[index], "{record:?}");
         }
     }
 }

@@ -13,14 +13,21 @@ use crate::wire::receipt::ExecutionReceipt;
 /// What an applier does next.
 #[derive(Debug, Clone, Copy)]
 pub enum Turn<'a> {
+    /// Someone began to apply it.
+    Begun(Begun<'a>),
+    /// It may be claimed and written.
+    Attempt(Ready<'a>),
+}
+
+/// What is done about an apply that someone began.
+#[derive(Debug, Clone, Copy)]
+pub enum Begun<'a> {
     /// It ended for good: report the receipt.
     Report(&'a ExecutionReceipt),
     /// Someone holds it and may still be writing: look again later.
     Wait(&'a Claim),
     /// Nobody may write under this claim any more, yet nobody knows what it wrote: fence it.
     Fence(&'a Claim),
-    /// It may be claimed and written.
-    Attempt(Ready<'a>),
 }
 
 impl Claim {
@@ -35,21 +42,19 @@ impl Proposal {
     /// What an applier does next, or why there is nothing to do.
     pub fn turn<'a>(&'a self, contract: &'a Contract, now: Timestamp) -> Result<Turn<'a>, Refusal> {
         match &self.stage {
-            Stage::Settled { receipt } => Ok(Turn::Report(receipt)),
-            Stage::Applying { .. } => self.unfinished(now),
+            Stage::Settled { .. } | Stage::Applying { .. } => self.begun(now).map(Turn::Begun),
             _ => self.ready(contract, now).map(Turn::Attempt),
         }
     }
 
-    /// What becomes of an apply that someone began, whatever the configuration says by now: [`Turn::Report`],
-    /// [`Turn::Wait`] or [`Turn::Fence`].
-    pub fn unfinished(&self, now: Timestamp) -> Result<Turn<'_>, Refusal> {
+    /// What is done about an apply that someone began, whatever the configuration says by now.
+    pub fn begun(&self, now: Timestamp) -> Result<Begun<'_>, Refusal> {
         match &self.stage {
-            Stage::Settled { receipt } => Ok(Turn::Report(receipt)),
+            Stage::Settled { receipt } => Ok(Begun::Report(receipt)),
             // Its holder said itself that it does not know: it will not write any more.
-            Stage::Applying { claim, doubt: Some(_), .. } => Ok(Turn::Fence(claim)),
-            Stage::Applying { claim, doubt: None, .. } if claim.is_live(now) => Ok(Turn::Wait(claim)),
-            Stage::Applying { claim, .. } => Ok(Turn::Fence(claim)),
+            Stage::Applying { claim, doubt: Some(_), .. } => Ok(Begun::Fence(claim)),
+            Stage::Applying { claim, doubt: None, .. } if claim.is_live(now) => Ok(Begun::Wait(claim)),
+            Stage::Applying { claim, .. } => Ok(Begun::Fence(claim)),
             stage => Err(Refusal::new(
                 Code::ProposalClosed,
                 format!("nothing to reconcile: proposal {} is {}", self.change_set.proposal_id, stage.state()),

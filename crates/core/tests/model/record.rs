@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use synapsor_core::code::Code;
 use synapsor_core::event::Event;
-use synapsor_core::proposal::turn::Turn;
+use synapsor_core::proposal::turn::{Begun, Turn};
 use synapsor_core::proposal::{BadRecord, Proposal, Stage};
 use synapsor_core::wire::receipt::ReceiptStatus;
 
@@ -171,11 +171,11 @@ impl Node {
     fn intent(&self, papers: &Papers, (applies, hour): (bool, Hour)) -> Intent {
         let Ok(proposal) = &self.folded else { return Intent::Refuse(Code::StoreCorrupt) };
         let now = hour.now();
-        let turn = if applies { proposal.turn(&papers.contract, now) } else { proposal.unfinished(now) };
+        let turn = if applies { proposal.turn(&papers.contract, now) } else { proposal.begun(now).map(Turn::Begun) };
         match turn {
-            Ok(Turn::Report(_)) => Intent::Report,
-            Ok(Turn::Wait(_)) => Intent::Wait,
-            Ok(Turn::Fence(claim)) => Intent::Fence(papers.held(self.proposal, claim)),
+            Ok(Turn::Begun(Begun::Report(_))) => Intent::Report,
+            Ok(Turn::Begun(Begun::Wait(_))) => Intent::Wait,
+            Ok(Turn::Begun(Begun::Fence(claim))) => Intent::Fence(papers.held(self.proposal, claim)),
             Ok(Turn::Attempt(_)) => Intent::Attempt,
             Err(refusal) => Intent::Refuse(refusal.code()),
         }

@@ -8,7 +8,7 @@ use synapsor_core::code::{Code, Exit};
 use synapsor_core::event::{Claim, Event};
 use synapsor_core::id::ProposalId;
 use synapsor_core::proposal::Proposal;
-use synapsor_core::proposal::turn::Turn;
+use synapsor_core::proposal::turn::{Begun, Turn};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::wire::receipt::{ExecutionReceipt, ReceiptStatus};
 use synapsor_core::writeback::{self, Outcome, Settlement};
@@ -97,14 +97,14 @@ impl App {
             let proposal = self.load(id).await?;
             point(Point::ApplyLoaded);
             match proposal.turn(&self.contract, self.now().await?)? {
-                Turn::Report(receipt) => return Ok(Applied::before(&proposal, receipt)),
+                Turn::Begun(Begun::Report(receipt)) => return Ok(Applied::before(&proposal, receipt)),
                 // A dry run says what would happen now, which hangs on the other's outcome.
-                Turn::Wait(claim) | Turn::Fence(claim) if order.dry_run => {
+                Turn::Begun(Begun::Wait(claim) | Begun::Fence(claim)) if order.dry_run => {
                     return Err(busy(id, claim).into());
                 }
-                Turn::Wait(claim) if !order.wait => return Err(busy(id, claim).into()),
-                Turn::Wait(_) => tokio::time::sleep(POLL).await,
-                Turn::Fence(claim) => {
+                Turn::Begun(Begun::Wait(claim)) if !order.wait => return Err(busy(id, claim).into()),
+                Turn::Begun(Begun::Wait(_)) => tokio::time::sleep(POLL).await,
+                Turn::Begun(Begun::Fence(claim)) => {
                     let finder = Finder { runner_id: order.runner_id.clone(), accept_new_server: false };
                     // Whatever was found, or if someone else found out first: what stands now is looked at again.
                     let found = self.find_out(&proposal, claim, &finder).await?;

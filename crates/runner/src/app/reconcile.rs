@@ -3,7 +3,7 @@
 use synapsor_core::code::Code;
 use synapsor_core::event::Claim;
 use synapsor_core::id::{Ident, ProposalId};
-use synapsor_core::proposal::turn::Turn;
+use synapsor_core::proposal::turn::Begun;
 use synapsor_core::proposal::{Proposal, Stage};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::sql::receipts::{self, Place};
@@ -27,11 +27,10 @@ impl App {
     /// Settles or releases an unfinished apply that nobody may go on with. Anything else is reported as it stands.
     pub async fn reconcile(&self, id: &ProposalId, finder: &Finder) -> Result<Applied, Stop> {
         let proposal = self.load(id).await?;
-        let claim = match proposal.unfinished(self.now().await?)? {
-            Turn::Report(receipt) => return Ok(Applied::before(&proposal, receipt)),
-            Turn::Fence(claim) => claim,
-            Turn::Wait(claim) => return Err(busy(id, claim).into()),
-            Turn::Attempt(_) => return Err(Refusal::new(Code::Internal, "an unfinished apply is not begun").into()),
+        let claim = match proposal.begun(self.now().await?)? {
+            Begun::Report(receipt) => return Ok(Applied::before(&proposal, receipt)),
+            Begun::Wait(claim) => return Err(busy(id, claim).into()),
+            Begun::Fence(claim) => claim,
         };
         if let Some(found) = self.find_out(&proposal, claim, finder).await? {
             return Ok(found);
