@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod export;
 pub mod load;
 pub mod lookup;
+pub mod outcome;
 pub mod propose;
 pub mod reconcile;
 pub mod records;

@@ -5,7 +5,8 @@ use synapsor_core::id::ProposalId;
 use synapsor_core::refusal::Refusal;
 use synapsor_db::ledger::{Kind, Query};
 
-use super::apply::{Applied, ApplyOrder};
+use super::apply::ApplyOrder;
+use super::outcome::Applied;
 use super::reconcile::Finder;
 use super::{App, Stop, lookup};
 

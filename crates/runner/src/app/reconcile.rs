@@ -11,7 +11,7 @@ use synapsor_core::writeback::{self, ClaimTerms, Fenced, Settlement};
 use synapsor_db::crash::{Point, point};
 use synapsor_db::engine::{Fence, ReceiptsState};
 
-use super::apply::{Applied, ApplyEnding, busy};
+use super::outcome::{Applied, ApplyEnding, busy};
 use super::{App, Stop, source};
 
 /// Who finds out, and how far they go.

@@ -13,8 +13,9 @@ use super::Ended;
 use super::batch;
 use super::open::{IfMissing, Where, runner_id};
 use super::print::{Out, Tone, plain, refusal_json};
-use crate::app::apply::{Applied, ApplyEnding, ApplyOrder};
+use crate::app::apply::ApplyOrder;
 use crate::app::batch::Task;
+use crate::app::outcome::{Applied, ApplyEnding};
 use crate::app::{App, Stop};
 use crate::secrets;
 

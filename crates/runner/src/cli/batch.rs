@@ -11,8 +11,9 @@ use super::Ended;
 use super::apply::{after_doubt, to_json};
 use super::print::{Out, Tone, refusal_json};
 use crate::app::App;
-use crate::app::apply::{ApplyEnding, ApplyOrder};
+use crate::app::apply::ApplyOrder;
 use crate::app::batch::{Done, Task, exit};
+use crate::app::outcome::ApplyEnding;
 
 /// Does a task for every proposal that it is about, oldest first. One that fails does not keep the others.
 pub(super) async fn run(app: &App, task: &Task, json: bool, out: &Out) -> Ended {

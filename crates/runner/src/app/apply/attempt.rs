@@ -22,8 +22,9 @@ use synapsor_db::crash::{Point, point};
 use synapsor_db::engine::{Ending, Engine, ReceiptsState};
 use synapsor_db::ledger::{AppendError, NewEvent};
 
-use super::{App, Applied, ApplyEnding, Stop};
+use crate::app::outcome::{Applied, ApplyEnding};
 use crate::app::source;
+use crate::app::{App, Stop};
 use crate::clock::{self, Deadline};
 
 /// Beyond the source's own limits, what a claim may take before others may fence it.
