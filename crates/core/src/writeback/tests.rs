@@ -200,6 +200,21 @@ fn every_claim_on_a_proposal_writes_under_one_key_and_its_own_job() {
 }
 
 #[test]
+fn what_became_no_plain_table_is_not_written() {
+    let (contract, proposal) = (fixture::contract(EngineKind::Sqlite), approved());
+    let now = "2026-06-28T12:01:00Z".parse().expect("a time");
+    let ready = proposal.ready(&contract, now).expect("ready");
+    let mut table = fixture::table(EngineKind::Sqlite);
+    let code = |table: &Table| change(&ready, table, now, |_| None).map_err(|refusal| refusal.code()).err();
+    assert_eq!(code(&table), None);
+    table.refused = Some(crate::value::RefusedTarget::View);
+    assert_eq!(code(&table), Some(Code::RefusedTarget));
+    table.refused = None;
+    table.columns.retain(|column| column.name.as_str() != "late_fee_cents");
+    assert_eq!(code(&table), Some(Code::ObjectMissing));
+}
+
+#[test]
 fn only_the_claimed_table_on_the_claimed_server_is_admitted() {
     let identity = |receipts: &str, server: Option<&str>| Identity {
         receipts_id: receipts.to_owned(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use synapsor_testkit::database::Engine;
 
-use crate::stage::{Stage, id_of, stage};
+use crate::stage::{Stage, configured, id_of, stage};
 
 const TENANTS: [&str; 4] = ["acme", "ACME", "acmé", "acme "];
 
@@ -127,4 +127,32 @@ async fn tenants_that_look_alike_never_meet_on_mariadb() {
 #[tokio::test]
 async fn tenants_that_look_alike_never_meet_on_sqlite() {
     never_meet(Engine::Sqlite).await;
+}
+
+/// Where a capability is scoped to the principal too, a row of the same tenant but another principal is not there: not to
+/// read, not to propose, and not to write once it changed hands after the approval.
+#[tokio::test]
+async fn another_principals_row_is_not_there() {
+    for engine in Engine::ALL {
+        let of_invoices = "\"lookup\": {\n        \"id_from_arg\": \"invoice_id\"";
+        let scoped = format!("\"principal_scope\": {{ \"column\": \"customer_id\" }}, {of_invoices}");
+        let mut stage = configured(engine, |config| config.replace(of_invoices, &scoped)).await;
+        let look = |stage: &Stage| {
+            let arguments = json!({ "invoice_id": "INV-3001" }).to_string();
+            stage.run(["smoke", "call", "billing.inspect_invoice", "--json", &arguments]).stdout
+        };
+        assert!(look(&stage).contains("NOT_FOUND_IN_TENANT"), "{engine:?}");
+        assert_eq!(stage.propose("INV-3001", "goodwill")["error"]["code"], "NOT_FOUND_IN_TENANT", "{engine:?}");
+
+        stage.env.set("SYNAPSOR_PRINCIPAL", "cust_acme_1");
+        assert!(look(&stage).contains("INV-3001"), "{engine:?}");
+        let moved = stage.approved("INV-3001");
+        let kept = stage.approved("INV-3002");
+        let keep = if engine == Engine::Mysql { ", updated_at = updated_at" } else { "" };
+        stage.db.execute(&format!("UPDATE invoices SET customer_id = 'cust_2'{keep} WHERE id = 'INV-3001'")).await;
+        let gone = stage.run(["apply", &moved, "--json"]);
+        assert_eq!(gone.json()["receipt"]["safe_error_code"], "ROW_NOT_FOUND", "{engine:?} {}", gone.stdout);
+        stage.run(["apply", &kept]).expect(0);
+        assert_eq!(stage.invoice("INV-3001").await[0].as_deref(), Some("5500"), "{engine:?}");
+    }
 }
