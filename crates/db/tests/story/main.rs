@@ -27,6 +27,7 @@ macro_rules! on_every_engine {
 on_every_engine![
     plot::an_approved_change_is_written_once,
     plot::a_second_job_reports_the_first_ones_result,
+    plot::a_receipt_of_another_change_proves_nothing,
     plot::appliers_that_race_write_once,
     plot::a_stale_version_is_a_conflict,
     plot::a_changed_column_is_a_conflict_though_the_version_stands,

@@ -247,6 +247,36 @@ pub(crate) async fn a_fence_finds_what_was_written(engine: Engine) {
     assert_eq!(office.everything().await.1.as_deref(), Some("1"));
 }
 
+/// Whatever stands under our key or our job, it means applied only with our own hash and the word for it.
+pub(crate) async fn a_receipt_of_another_change_proves_nothing(engine: Engine) {
+    let mismatch = |settlement: Settlement| {
+        let Settlement::Settled(outcome) = settlement else { panic!("not settled: {settlement:?}") };
+        assert_eq!((outcome.status, outcome.code), (ReceiptStatus::Failed, Some(Code::ReceiptMismatch)));
+    };
+    for (hash, status) in [("'sha256:another'", "applied"), ("NULL", "applied"), ("'ours'", "canceled")] {
+        let office = Office::open(engine).await;
+        let change_set = office.propose(waive(&one())).await.unwrap();
+        let job = office.claim(&change_set).await;
+        let (key, hash) = (&job.keys.idempotency_key, hash.replace("ours", &job.keys.proposal_hash));
+        let forged = |key: &str, job: &str| {
+            format!(
+                "INSERT INTO synapsor_writeback_receipts (idempotency_key, job_id, proposal_id, proposal_hash, status)
+                 VALUES ('{key}', '{job}', 'p', {hash}, '{status}')"
+            )
+        };
+        office.db.execute(&forged(key, "another")).await;
+        let before = office.everything().await;
+        mismatch(office.apply(&job).await);
+        assert_eq!(office.everything().await, before, "{hash} {status}");
+        // A fence finds its own job; a canceled receipt there is a fence, whatever it is about.
+        if status == "applied" {
+            let job = office.claim(&change_set).await;
+            office.db.execute(&forged("another", &job.claim.job_id)).await;
+            mismatch(writeback::settle_fence(&change_set, &office.fence(&job).await));
+        }
+    }
+}
+
 pub(crate) async fn only_the_claimed_receipt_table_is_written_to(engine: Engine) {
     let office = Office::open(engine).await;
     let change_set = office.propose(waive(&one())).await.unwrap();

@@ -49,6 +49,18 @@ async fn a_dead_applier_is_fenced_on_sqlite() {
     dead_applier(Engine::Sqlite).await;
 }
 
+/// Nobody has to reconcile first: the next apply waits for the lease, finds out, and applies.
+#[tokio::test]
+async fn the_next_apply_goes_on_by_itself() {
+    let stage = billing(Engine::Sqlite).await;
+    stage.shorten_leases();
+    let id = stage.approved("INV-3001");
+    stage.leave_unfinished(&[&id]).await;
+    stage.run(["apply", &id]).expect(0);
+    assert_eq!(stage.invoice("INV-3001").await[0].as_deref(), Some("0"));
+    assert_eq!(stage.receipts().await.len(), 2, "a fence and a receipt");
+}
+
 #[tokio::test]
 async fn every_unfinished_apply_is_found_without_being_named() {
     let stage = billing(Engine::Sqlite).await;
