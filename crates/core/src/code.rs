@@ -150,6 +150,15 @@ codes! {
     TemporarilyUnavailable, "TEMPORARILY_UNAVAILABLE", Unavailable, TemporarilyUnavailable,
         "The database or the ledger could not be reached, was too busy or ran out of time. Nothing was lost.",
         "Try again. If it persists, look at the runner's log under the request id.";
+    Overloaded, "OVERLOADED", Unavailable, TemporarilyUnavailable,
+        "The server, or one principal of it, has as many calls running or begun as its limits allow.",
+        "Try again later, or raise `http.limits`.";
+    DeadlineExceeded, "DEADLINE_EXCEEDED", Unavailable, TemporarilyUnavailable,
+        "The call took longer than `http.limits.deadline_ms`, so it was stopped and its statement cancelled.",
+        "Try again; if it persists, look at what the source database is doing.";
+    InsufficientScope, "INSUFFICIENT_SCOPE", Refused, PolicyViolation,
+        "The credential does not grant what the call needs: `read` for reading, `propose` for proposing.",
+        "Use a credential that has the scope, or give it the scope.";
     Internal, "INTERNAL", Failed, Internal,
         "Something went wrong that has no better name. The details are in the runner's log under the request id.",
         "Look at the log under the request id.";
@@ -277,6 +286,19 @@ codes! {
     ConfigVanishedCapability, "CAPABILITY_NOT_IN_CONFIG", Refused, ApprovalRequired,
         "The capability the proposal was made with is not in the configuration any more.",
         "Use the configuration the proposal was made with, or reject the proposal.";
+
+    HttpAuthTokenMissing, "HTTP_AUTH_TOKEN_MISSING", Usage, Internal,
+        "Serving over HTTP needs a way to know its clients, and none is set up.",
+        "Set `SYNAPSOR_RUNNER_HTTP_TOKEN`, or configure `http.tokens` or `http.jwt`.";
+    HttpDevNoAuthUnsafeHost, "HTTP_DEV_NO_AUTH_UNSAFE_HOST", Refused, Internal,
+        "Serving without authentication is for development on this machine, and the address is not a loopback one.",
+        "Listen on 127.0.0.1, or leave `--dev-no-auth` out.";
+    HttpCleartextUnsafeHost, "HTTP_CLEARTEXT_UNSAFE_HOST", Refused, Internal,
+        "Without TLS, tokens and rows would cross the network in cleartext.",
+        "Configure `http.tls`, listen on 127.0.0.1, or say with `--behind-tls-proxy` that a proxy in front has TLS.";
+    AddressUnavailable, "ADDRESS_UNAVAILABLE", Failed, Internal,
+        "The server cannot listen on that address: it is in use, not this machine's, or not allowed.",
+        "Choose another `--host` or `--port`, or stop what listens there.";
 
     StoreMissing, "STORE_MISSING", Failed, TemporarilyUnavailable,
         "There is no ledger at that path.",

@@ -2,6 +2,7 @@
 //!
 //! Only [`crate::config::read`] makes one. It holds names of secrets, never secrets, so it may be printed and hashed.
 
+pub mod http;
 mod source;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use serde_json::{Number, Value as Json};
 
+pub use http::Http;
 pub use source::{EngineKind, Pool, Receipts, Session, Source, Tls, TlsMode};
 
+use crate::caller::Grants;
 use crate::id::{CapabilityName, EnvName, Ident};
 
 /// A whole checked configuration.
@@ -24,6 +27,8 @@ pub struct Contract {
     pub storage: Storage,
     /// The source databases, by name.
     pub sources: BTreeMap<Ident, Source>,
+    /// Serving over HTTP.
+    pub http: Http,
     /// The capabilities, in the file's order; names are unique.
     pub capabilities: Vec<Capability>,
 }
@@ -116,6 +121,8 @@ pub enum TrustRule {
         /// The principal.
         principal: Option<String>,
     },
+    /// What each client proves over HTTP; nothing else will do.
+    HttpClaims,
 }
 
 impl TrustRule {
@@ -125,6 +132,7 @@ impl TrustRule {
         match self {
             Self::Environment { .. } => "environment",
             Self::StaticDev { .. } => "static_dev",
+            Self::HttpClaims => "http_claims",
         }
     }
 }
@@ -155,6 +163,13 @@ pub struct Capability {
 }
 
 impl Capability {
+    /// The scope that calling it needs and a credential does not grant.
+    #[must_use]
+    pub fn scope_lacking(&self, held: Grants) -> Option<&'static str> {
+        let (needed, held) = if self.proposal().is_some() { ("propose", held.propose) } else { ("read", held.read) };
+        (!held).then_some(needed)
+    }
+
     /// The columns a read returns: visible, then key, tenant and version column where missing.
     #[must_use]
     pub fn read_columns(&self) -> Vec<Ident> {

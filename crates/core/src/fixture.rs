@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::args::Args;
+use crate::caller::Caller;
 use crate::contract::{
     Advance, ApprovalRule, Arg, ArgType, Binding, Bounds, Capability, CapabilityKind, ConflictGuard, Contract,
     Durability, EngineKind, Mode, Pool, ProposalRule, Receipts, ResultFormat, Session, Source, Storage, Target,
@@ -145,7 +146,7 @@ pub(crate) fn table(engine: EngineKind) -> Table {
 
 pub(crate) fn scope() -> Scope {
     let rule = proposal().trust;
-    Scope::bind(&rule, |name| Some(if name == "SYNAPSOR_TENANT_ID" { "acme" } else { "support.agent" }.to_owned()))
+    Scope::bind(&Caller::Process, &rule, |name| Some(if name == "SYNAPSOR_TENANT_ID" { "acme" } else { "support.agent" }.to_owned()))
         .expect("both are set")
 }
 

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod args;
+pub mod caller;
 pub mod check;
 pub mod code;
 pub mod config;

@@ -1,5 +1,6 @@
 //! Whose rows a call may touch. A [`Scope`] comes from the trusted side only.
 
+use crate::caller::Caller;
 use crate::contract::TrustRule;
 
 /// The trusted tenant and principal of one call.
@@ -21,8 +22,17 @@ pub struct Unbound {
 }
 
 impl Scope {
-    /// Binds the scope under a rule. `lookup` gives the value of an environment variable; nothing a model sends gets here.
-    pub fn bind(rule: &TrustRule, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Unbound> {
+    /// Binds the scope of a caller: its own where it has proven one, else what the rule says of this process. `lookup`
+    /// gives the value of an environment variable; nothing a model sends gets here.
+    pub fn bind(
+        caller: &Caller,
+        rule: &TrustRule,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Unbound> {
+        if let Caller::Client(identity) = caller {
+            let (tenant, principal) = (identity.tenant.clone(), identity.principal.clone());
+            return Ok(Self { tenant, principal, provenance: identity.provenance });
+        }
         let full = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let (tenant, principal) = match rule {
             TrustRule::Environment { tenant_env, principal_env } => {
@@ -42,6 +52,7 @@ impl Scope {
                     need("principal", principal_env.as_ref().map(|name| name.as_str()), principal)?,
                 )
             }
+            TrustRule::HttpClaims => return Err(Unbound { what: "tenant", variable: None }),
         };
         Ok(Self { tenant, principal, provenance: rule.provenance() })
     }
@@ -74,6 +85,7 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::{Grants, Identity};
     use crate::id::EnvName;
 
     #[test]
@@ -83,7 +95,7 @@ mod tests {
             principal_env: EnvName::parse("P").expect("valid"),
         };
         let bind = |tenant: &str, principal: &str| {
-            Scope::bind(&rule, |name| Some(if name == "T" { tenant } else { principal }.to_owned()))
+            Scope::bind(&Caller::Process, &rule, |name| Some(if name == "T" { tenant } else { principal }.to_owned()))
         };
         let scope = bind("acme ", "support.agent").expect("both set");
         assert_eq!((scope.tenant(), scope.principal(), scope.provenance()), ("acme ", "support.agent", "environment"));
@@ -99,9 +111,31 @@ mod tests {
             principal_env: None,
             principal: Some("dev".to_owned()),
         };
-        let with = Scope::bind(&rule, |_| Some("globex".to_owned())).expect("bound");
+        let with = Scope::bind(&Caller::Process, &rule, |_| Some("globex".to_owned())).expect("bound");
         assert_eq!((with.tenant(), with.principal()), ("globex", "dev"));
-        let without = Scope::bind(&rule, |_| None).expect("bound");
+        let without = Scope::bind(&Caller::Process, &rule, |_| None).expect("bound");
         assert_eq!(without.tenant(), "acme");
+    }
+
+    #[test]
+    fn what_a_client_has_proven_wins_over_the_process() {
+        let rule = TrustRule::StaticDev {
+            tenant_env: None,
+            tenant: Some("acme".to_owned()),
+            principal_env: None,
+            principal: Some("dev".to_owned()),
+        };
+        let client = Caller::Client(Identity {
+            credential: "desk".to_owned(),
+            tenant: "globex".to_owned(),
+            principal: "desk.agent".to_owned(),
+            provenance: "http_token",
+            grants: Grants::ALL,
+        });
+        for rule in [&rule, &TrustRule::HttpClaims] {
+            let scope = Scope::bind(&client, rule, |_| Some("initech".to_owned())).expect("bound");
+            assert_eq!((scope.tenant(), scope.principal(), scope.provenance()), ("globex", "desk.agent", "http_token"));
+        }
+        Scope::bind(&Caller::Process, &TrustRule::HttpClaims, |_| Some("acme".to_owned())).expect_err("nothing proven");
     }
 }

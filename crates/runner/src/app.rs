@@ -6,6 +6,7 @@ pub mod call;
 pub mod decide;
 pub mod doctor;
 pub mod export;
+pub mod limits;
 pub mod load;
 pub mod lookup;
 pub mod outcome;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
+use synapsor_core::caller::Caller;
 use synapsor_core::contract::{Capability, Contract};
 use synapsor_core::id::CapabilityName;
 use synapsor_core::refusal::Refusal;
@@ -68,9 +70,9 @@ impl App {
         load::now(&self.ledger).await
     }
 
-    /// The trusted scope of a capability's calls in this process.
-    pub fn scope(&self, capability: &Capability) -> Result<Scope, Unbound> {
-        Scope::bind(&capability.trust, secrets::plain)
+    /// The trusted scope of a caller's calls of a capability.
+    pub fn scope(&self, caller: &Caller, capability: &Capability) -> Result<Scope, Unbound> {
+        Scope::bind(caller, &capability.trust, secrets::plain)
     }
 
     /// What the reader found out about a capability's target, looked up once.

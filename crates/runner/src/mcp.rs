@@ -17,17 +17,18 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, ErrorData, GetPromptRequestParams,
-    GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
+    ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
     Reference, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use synapsor_core::contract::ResultFormat;
+use tokio::sync::watch;
 
 use crate::app::App;
-use front::NotAnObject;
+use crate::app::limits::Visitor;
 use prompts::Prompts;
 pub use serve::{ServeFault, ServeOptions, serve_stdio};
 use tools::{Arguments, Tools};
@@ -42,8 +43,8 @@ pub fn is_message(line: &[u8]) -> bool {
 const REVISIONS: [ProtocolVersion; 3] =
     [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
-/// The tools, prompts and records of an app. Made once; serving builds no schema.
-struct Server {
+/// What a configuration makes of the server. Made once for each configuration; serving builds no schema.
+pub struct Catalog {
     app: Arc<App>,
     tools: Tools,
     prompts: Prompts,
@@ -51,15 +52,33 @@ struct Server {
     format: ResultFormat,
 }
 
-impl Server {
-    fn new(app: Arc<App>, options: &ServeOptions) -> Self {
+impl Catalog {
+    /// Makes the catalog of an app.
+    #[must_use]
+    pub fn new(app: Arc<App>, options: ServeOptions) -> Self {
         let format = options.result_format;
         let tools = Tools::of(app.contract(), options.alias_mode, format);
         let prompts = Prompts::of(app.contract(), &tools, format);
         let instructions = prompts::session(&tools, format);
         Self { app, tools, prompts, instructions, format }
     }
+}
 
+/// Whose requests come in.
+enum Door {
+    /// Those of the one client of this process.
+    Pipes(Visitor),
+    /// Those of anybody who was let in.
+    Http,
+}
+
+/// One client's or one session's handlers.
+struct Server {
+    catalog: watch::Receiver<Arc<Catalog>>,
+    door: Door,
+}
+
+impl Server {
     fn implementation() -> Implementation {
         Implementation::new("synapsor-runner", env!("CARGO_PKG_VERSION")).with_title("Synapsor Runner")
     }
@@ -75,7 +94,7 @@ impl ServerHandler for Server {
             .build();
         ServerConfig::new(capabilities)
             .with_server_info(Self::implementation())
-            .with_instructions(&self.instructions)
+            .with_instructions(&self.catalog().instructions)
             // What a client is offered that asks for a revision we do not serve.
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
     }
@@ -87,14 +106,13 @@ impl ServerHandler for Server {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        whole(request)?;
-        Ok(self.tools.list())
+        self.answer(&context, async { whole(request).map(|()| self.catalog().tools.list()) }).await
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.tools.get(name)
+        self.catalog().tools.get(name)
     }
 
     async fn call_tool(
@@ -102,77 +120,84 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let arguments = match context.extensions.get::<NotAnObject>() {
-            Some(NotAnObject) => Arguments::NotAnObject,
-            None => Arguments::Named(request.arguments.unwrap_or_default()),
-        };
-        tokio::select! {
-            biased;
-            // Dropping the call cancels its statement. The client no longer waits for this answer.
-            () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
-            answer = self.tools.call(&self.app, &request.name, arguments, self.format) => {
-                Ok(render::answer(answer).into())
-            }
-        }
+        let arguments = Arguments::Named(request.arguments.unwrap_or_default());
+        self.answer(&context, self.call(&request.name, arguments, &context)).await.map(CallToolResponse::from)
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        self.unread(request, context).await
     }
 
     async fn list_resource_templates(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        whole(request)?;
-        Ok(resources::templates())
+        self.answer(&context, async { whole(request).map(|()| resources::templates()) }).await
     }
 
     async fn list_resources(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        resources::list(&self.app, request.and_then(|request| request.cursor).as_deref()).await
+        let cursor = request.and_then(|request| request.cursor);
+        let visitor = self.visitor(&context)?;
+        let catalog = self.catalog();
+        self.answer(&context, resources::list(&catalog.app, &visitor, cursor.as_deref())).await
     }
 
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        resources::read(&self.app, &request.uri).await.map(ReadResourceResponse::from)
+        let visitor = self.visitor(&context)?;
+        let catalog = self.catalog();
+        let read = resources::read(&catalog.app, &visitor, &request.uri);
+        self.answer(&context, read).await.map(ReadResourceResponse::from)
     }
 
     async fn list_prompts(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        whole(request)?;
-        Ok(self.prompts.list())
+        self.answer(&context, async { whole(request).map(|()| self.catalog().prompts.list()) }).await
     }
 
     async fn get_prompt(
         &self,
         request: GetPromptRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        self.prompts.get(request).map(GetPromptResponse::from)
+        self.answer(&context, async { self.catalog().prompts.get(request) }).await.map(GetPromptResponse::from)
     }
 
     async fn complete(
         &self,
         request: CompleteRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let completion = match &request.r#ref {
-            Reference::Prompt(prompt) => {
-                self.prompts.complete(&prompt.name, &request.argument.name, &request.argument.value)?
-            }
-            Reference::Resource(template) => {
-                resources::complete(&self.app, &template.uri, &request.argument.value).await?
-            }
-            _ => prompts::completion(Vec::new())?,
+        let visitor = self.visitor(&context)?;
+        let catalog = self.catalog();
+        let completion = async {
+            let found = match &request.r#ref {
+                Reference::Prompt(prompt) => {
+                    catalog.prompts.complete(&prompt.name, &request.argument.name, &request.argument.value)?
+                }
+                Reference::Resource(template) => {
+                    resources::complete(&catalog.app, &visitor, &template.uri, &request.argument.value).await?
+                }
+                _ => prompts::completion(Vec::new())?,
+            };
+            Ok(CompleteResult::new(found))
         };
-        Ok(CompleteResult::new(completion))
+        self.answer(&context, completion).await
     }
 }
 

@@ -13,7 +13,7 @@ use super::report::Problems;
 use super::shape::{Entries, Field, Items, Literal, Name, Section, Shape, Support};
 use super::sources::{self, SOURCE};
 use super::tree::Node;
-use crate::contract::{Contract, Durability, Mode, ResultFormat, Source, Storage, TrustRule};
+use crate::contract::{Contract, Durability, Http, Mode, ResultFormat, Source, Storage, TrustRule};
 use crate::id::Ident;
 
 pub(crate) static ROOT: Section = Section {
@@ -204,6 +204,7 @@ pub(crate) fn build(root: Node<'_>, problems: &mut Problems) -> Option<Contract>
         result_format: result_format(root),
         storage: storage(root),
         sources: parts.sources,
+        http: Http::default(),
         capabilities,
     })
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
+use synapsor_core::caller::Caller;
 use synapsor_core::contract::{EngineKind, Pool, Receipts, Session, Source, Target, TenantRule, Tls, TrustRule};
 use synapsor_core::id::{EnvName, Ident};
 use synapsor_core::scope::Scope;
@@ -138,7 +139,7 @@ pub fn scope(tenant: &str) -> Scope {
         principal_env: None,
         principal: Some("support.agent".to_owned()),
     };
-    Scope::bind(&rule, |_| None).unwrap()
+    Scope::bind(&Caller::Process, &rule, |_| None).unwrap()
 }
 
 pub fn column(table: &Table, name: &str) -> Column {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use synapsor_core::args::Args;
+use synapsor_core::caller::Caller;
 use synapsor_core::code::Code;
 use synapsor_core::config::{self, ReadOptions};
 use synapsor_core::contract::{Capability, Contract, EngineKind, Source};
@@ -280,7 +281,7 @@ pub(crate) fn refused(result: Result<ChangeSet, Refusal>) -> (Code, String) {
 
 fn scope(capability: &Capability, tenant: &str) -> Scope {
     let lookup = |name: &str| Some(if name == "TENANT" { tenant } else { "support.agent" }.to_owned());
-    Scope::bind(&capability.trust, lookup).unwrap()
+    Scope::bind(&Caller::Process, &capability.trust, lookup).unwrap()
 }
 
 fn schema(engine: database::Engine) -> Vec<String> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use synapsor_core::answer::{Answer, Called};
 use synapsor_core::args::Args;
+use synapsor_core::caller::Caller;
 use synapsor_core::code::Code;
 use synapsor_core::contract::{Capability, Mode, ResultFormat};
 use synapsor_core::event::Event;
@@ -67,15 +68,15 @@ pub(super) struct Seen<'a> {
 
 impl App {
     /// Runs the tool of that canonical name. Every outcome is an answer; faults are logged under the request id.
-    pub async fn call(&self, name: &str, arguments: &Map<String, Json>) -> Finished<'_> {
+    pub async fn call(&self, caller: &Caller, name: &str, arguments: &Map<String, Json>) -> Finished<'_> {
         let request_id = clock::request_id();
         let capability = self
             .contract
             .capability(name)
             .filter(|capability| self.contract.mode != Mode::ReadOnly || capability.proposal().is_none());
-        let bound = capability.map(|capability| self.scope(capability));
+        let bound = capability.map(|capability| self.scope(caller, capability));
         let result = match (capability, &bound) {
-            (Some(capability), Some(Ok(scope))) => self.run(capability, scope, arguments, &request_id).await,
+            (Some(capability), Some(Ok(scope))) => self.run(caller, capability, scope, arguments, &request_id).await,
             (Some(_), Some(Err(unbound))) => {
                 let fix = unbound.variable.as_ref().map(|name| format!("set `{name}`"));
                 let refusal = Refusal::new(Code::TrustedContextMissing, unbound.to_string());
@@ -117,11 +118,15 @@ impl App {
 
     async fn run(
         &self,
+        caller: &Caller,
         capability: &Capability,
         scope: &Scope,
         arguments: &Map<String, Json>,
         request_id: &RequestId,
     ) -> Result<Answer, Stop> {
+        if let Some(scope) = capability.scope_lacking(caller.grants()) {
+            return Err(no_grant(scope).into());
+        }
         let args = Args::parse(capability, arguments)?;
         let seen = self.look(capability, scope, args).await?;
         if capability.proposal().is_some() {
@@ -174,6 +179,11 @@ impl App {
             }
         }
     }
+}
+
+/// A credential that may not do this.
+pub(crate) fn no_grant(scope: &str) -> Refusal {
+    Refusal::new(Code::InsufficientScope, format!("this credential lacks the scope `{scope}`"))
 }
 
 /// A fresh random subject is never taken; if the ledger says so, something is wrong with it.

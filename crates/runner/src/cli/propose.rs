@@ -1,6 +1,7 @@
 //! `propose`
 
 use synapsor_core::answer::Answer;
+use synapsor_core::caller::Caller;
 use synapsor_core::code::{Code, Exit};
 use synapsor_core::refusal::Refusal;
 
@@ -32,7 +33,7 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     let arguments = args.input.arguments(capability)?.ok_or_else(|| {
         Refusal::new(Code::Usage, "propose needs arguments: `--sample`, `--input <file>` or `--json '<object>'`")
     })?;
-    let finished = app.call(capability.name.as_str(), &arguments).await;
+    let finished = app.call(&Caller::Process, capability.name.as_str(), &arguments).await;
     if args.input.wants_json() {
         if let Err(refusal) = finished.result() {
             out.refusal(refusal);

@@ -1,22 +1,24 @@
-//! What stands between the SDK's loop and the handlers: every request gets an answer of the right shape.
+//! What all handlers share: every request gets an answer of the right shape, and nobody is anonymous.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientNotification, ClientRequest, CustomRequest, ErrorCode, ErrorData,
-    ProtocolVersion, ServerConfig, ServerResult,
+    CallToolResult, CustomRequest, CustomResult, ErrorCode, ErrorData, ProtocolVersion, ServerResult,
 };
-use rmcp::service::{NotificationContext, RequestContext, Service};
+use rmcp::service::RequestContext;
 use serde_json::Value as Json;
 
-use super::{Server, contained, render};
+use super::render::Named;
+use super::tools::Arguments;
+use super::{Catalog, Door, Server, Visitor, contained, render};
 
 /// The requests that are served; with parameters that do not fit, the SDK takes them for unknown ones.
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 12] = [
     "initialize",
     "ping",
     "server/discover",
+    "subscriptions/listen",
     "tools/list",
     "tools/call",
     "resources/list",
@@ -27,74 +29,76 @@ const METHODS: [&str; 11] = [
     "completion/complete",
 ];
 
-/// Marks a tool call whose arguments are no object.
-#[derive(Clone)]
-pub(super) struct NotAnObject;
-
-/// The server behind its front.
-pub(super) struct Front {
-    server: Server,
-    info: Json,
-}
-
-impl Front {
-    pub(super) fn new(server: Server) -> Self {
-        let info = serde_json::to_value(Server::implementation()).unwrap_or(Json::Null);
-        Self { server, info }
+impl Server {
+    /// The configuration as it is now; a request keeps the one it began with.
+    pub(super) fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.borrow())
     }
-}
 
-impl Service<RoleServer> for Front {
-    async fn handle_request(
+    /// Runs a handler: a panic ends only its request, and the newest revision is told who serves.
+    pub(super) async fn answer<R: Named>(
         &self,
-        request: ClientRequest,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ServerResult, ErrorData> {
-        let newest = context.protocol_version().is_some_and(|version| version == ProtocolVersion::V_2026_07_28);
-        let (request, context) = match request {
-            ClientRequest::CustomRequest(request) => known(request, context)?,
-            request => (request, context),
-        };
-        let mut result = contained(Service::handle_request(&self.server, request, context))
+        context: &RequestContext<RoleServer>,
+        handler: impl Future<Output = Result<R, ErrorData>>,
+    ) -> Result<R, ErrorData> {
+        let mut result = contained(handler)
             .await
             .unwrap_or_else(|| Err(ErrorData::internal_error("the request broke off", None)))?;
-        if newest {
-            render::stamp(&mut result, &self.info);
+        if context.protocol_version().is_some_and(|version| version == ProtocolVersion::V_2026_07_28) {
+            render::stamp(&mut result);
         }
         Ok(result)
     }
 
-    async fn handle_notification(
-        &self,
-        notification: ClientNotification,
-        context: NotificationContext<RoleServer>,
-    ) -> Result<(), ErrorData> {
-        Service::handle_notification(&self.server, notification, context).await
-    }
-
-    fn get_info(&self) -> ServerConfig {
-        Service::get_info(&self.server)
-    }
-
-    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Service::supported_protocol_versions(&self.server)
-    }
-}
-
-type Routed = (ClientRequest, RequestContext<RoleServer>);
-
-/// Makes a tool call of one whose arguments are no object, and says what is wrong with anything else.
-fn known(request: CustomRequest, mut context: RequestContext<RoleServer>) -> Result<Routed, ErrorData> {
-    if !METHODS.contains(&request.method.as_str()) {
-        return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None));
-    }
-    let param = |name: &str| request.params.as_ref().and_then(|params| params.get(name));
-    match param("name").and_then(Json::as_str) {
-        Some(name) if request.method == "tools/call" && param("arguments").is_some_and(|given| !given.is_object()) => {
-            let call = CallToolRequestParams::new(name.to_owned());
-            context.extensions.insert(NotAnObject);
-            Ok((ClientRequest::CallToolRequest(CallToolRequest::new(call)), context))
+    /// Who asks. Over HTTP that is whoever was let in with this very request, never whoever began the session.
+    pub(super) fn visitor(&self, context: &RequestContext<RoleServer>) -> Result<Visitor, ErrorData> {
+        match &self.door {
+            Door::Pipes(visitor) => Ok(visitor.clone()),
+            Door::Http => context
+                .extensions
+                .get::<http::request::Parts>()
+                .and_then(|parts| parts.extensions.get::<Visitor>())
+                .cloned()
+                .ok_or_else(|| ErrorData::internal_error("the request was not let in", None)),
         }
-        _ => Err(ErrorData::invalid_params(format!("the parameters do not fit `{}`", request.method), None)),
+    }
+
+    /// A request that the SDK could not read. A tool call whose arguments are no object is answered as any call.
+    pub(super) async fn unread(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if !METHODS.contains(&request.method.as_str()) {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None));
+        }
+        let param = |name: &str| request.params.as_ref().and_then(|params| params.get(name));
+        match param("name").and_then(Json::as_str) {
+            Some(name) if request.method == "tools/call" && param("arguments").is_some_and(|given| !given.is_object()) => {
+                let call = self.call(name, Arguments::NotAnObject, &context);
+                let result: CallToolResult = self.answer(&context, call).await?;
+                serde_json::to_value(ServerResult::CallToolResult(result))
+                    .map(CustomResult::new)
+                    .map_err(|_| ErrorData::internal_error("the answer could not be written", None))
+            }
+            _ => Err(ErrorData::invalid_params(format!("the parameters do not fit `{}`", request.method), None)),
+        }
+    }
+
+    /// A tool call, until it ends or nobody waits for it any more.
+    pub(super) async fn call(
+        &self,
+        name: &str,
+        arguments: Arguments,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, ErrorData> {
+        let visitor = self.visitor(context)?;
+        let catalog = self.catalog();
+        tokio::select! {
+            biased;
+            // Dropping the call cancels its statement. The client no longer waits for this answer.
+            () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
+            answer = catalog.tools.call(&catalog, &visitor, name, arguments) => Ok(render::answer(answer)),
+        }
     }
 }

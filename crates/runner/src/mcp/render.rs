@@ -1,9 +1,14 @@
 //! Results as the SDK sends them.
 
+use std::sync::LazyLock;
+
 use rmcp::model::{
-    CallToolResult, ContentBlock, JsonObject, MetaObject, ReadResourceResult, ResourceContents, ServerResult,
+    CallToolResult, CompleteResult, ContentBlock, GetPromptResult, JsonObject, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult, ResourceContents,
 };
 use serde_json::Value as Json;
+
+use super::Server;
 
 /// The key under which every result of the newest revision names its server.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
@@ -25,20 +30,36 @@ pub(super) fn document(uri: &str, json: &Json) -> ReadResourceResult {
     ReadResourceResult::new(vec![contents])
 }
 
-/// Writes who serves into a result.
-pub(super) fn stamp(result: &mut ServerResult, server: &Json) {
-    let meta = match result {
-        ServerResult::CallToolResult(result) => &mut result.meta,
-        ServerResult::ListToolsResult(result) => &mut result.meta,
-        ServerResult::ListResourcesResult(result) => &mut result.meta,
-        ServerResult::ListResourceTemplatesResult(result) => &mut result.meta,
-        ServerResult::ReadResourceResult(result) => &mut result.meta,
-        ServerResult::ListPromptsResult(result) => &mut result.meta,
-        ServerResult::GetPromptResult(result) => &mut result.meta,
-        ServerResult::CompleteResult(result) => &mut result.meta,
-        // Discovery names its server by itself, and an empty result has no place for it.
-        _ => return,
+/// A result that can name its server. Discovery does by itself, and an empty result has no place for it.
+pub(super) trait Named {
+    fn meta(&mut self) -> &mut Option<MetaObject>;
+}
+
+macro_rules! named {
+    ($($result:ty),*) => {
+        $(impl Named for $result {
+            fn meta(&mut self) -> &mut Option<MetaObject> {
+                &mut self.meta
+            }
+        })*
     };
-    let MetaObject(meta) = meta.get_or_insert_with(|| MetaObject(JsonObject::new()));
-    meta.insert(SERVER_INFO.to_owned(), server.clone());
+}
+
+named!(
+    CallToolResult,
+    ListToolsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ReadResourceResult,
+    ListPromptsResult,
+    GetPromptResult,
+    CompleteResult
+);
+
+/// Writes who serves into a result.
+pub(super) fn stamp(result: &mut impl Named) {
+    static SERVER: LazyLock<Json> =
+        LazyLock::new(|| serde_json::to_value(Server::implementation()).unwrap_or(Json::Null));
+    let MetaObject(meta) = result.meta().get_or_insert_with(|| MetaObject(JsonObject::new()));
+    meta.insert(SERVER_INFO.to_owned(), SERVER.clone());
 }

@@ -10,6 +10,8 @@ use synapsor_core::code::Face;
 use synapsor_core::id::{EvidenceId, ProposalId};
 
 use super::{prompts, render};
+use crate::app::limits::{Running, Visitor};
+use crate::app::call::no_grant;
 use crate::app::share::{Page, Shared};
 use crate::app::{App, Stop};
 use crate::clock;
@@ -40,13 +42,18 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
 }
 
 /// A page of this principal's recent records, newest first.
-pub(super) async fn list(app: &App, cursor: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
+pub(super) async fn list(
+    app: &App,
+    visitor: &Visitor,
+    cursor: Option<&str>,
+) -> Result<ListResourcesResult, ErrorData> {
+    let _running = begin(visitor)?;
     let before = match cursor.map(str::parse::<u64>) {
         None => None,
         Some(Ok(before)) => Some(before),
         Some(Err(_)) => return Err(ErrorData::invalid_params("the cursor is not one that this server gave", None)),
     };
-    let Page { records, next } = app.shared_page(before, PAGE).await.map_err(failed)?;
+    let Page { records, next } = app.shared_page(visitor.caller(), before, PAGE).await.map_err(failed)?;
     let resources = records.into_iter().map(|record| {
         let start = if record.is_proposal { PROPOSALS } else { EVIDENCE };
         Resource::new(format!("{start}{}", record.id), record.id)
@@ -60,23 +67,30 @@ pub(super) async fn list(app: &App, cursor: Option<&str>) -> Result<ListResource
 }
 
 /// One record. A malformed address, a missing record and somebody else's are the same error.
-pub(super) async fn read(app: &App, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+pub(super) async fn read(app: &App, visitor: &Visitor, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+    let _running = begin(visitor)?;
     let Some(record) = parse(uri) else { return Err(not_found()) };
-    match app.shared(&record).await.map_err(failed)? {
+    match app.shared(visitor.caller(), &record).await.map_err(failed)? {
         Some(json) => Ok(render::document(uri, &json)),
         None => Err(not_found()),
     }
 }
 
 /// The recent ids of a template's argument that begin with what was typed.
-pub(super) async fn complete(app: &App, template: &str, typed: &str) -> Result<CompletionInfo, ErrorData> {
+pub(super) async fn complete(
+    app: &App,
+    visitor: &Visitor,
+    template: &str,
+    typed: &str,
+) -> Result<CompletionInfo, ErrorData> {
+    let _running = begin(visitor)?;
     let (proposals, prefix) = match template.split_once('{').map(|(start, _)| start) {
         Some(PROPOSALS) => (true, ""),
         Some(REPLAY) => (true, REPLAY_PREFIX),
         Some(EVIDENCE) => (false, ""),
         _ => return Err(not_found()),
     };
-    let Page { records, .. } = app.shared_page(None, COMPLETED).await.map_err(failed)?;
+    let Page { records, .. } = app.shared_page(visitor.caller(), None, COMPLETED).await.map_err(failed)?;
     let ids = records.into_iter().filter(|record| record.is_proposal == proposals);
     let ids = ids.map(|record| format!("{prefix}{}", record.id)).filter(|id| id.starts_with(typed));
     prompts::completion(ids.collect())
@@ -91,6 +105,14 @@ fn parse(uri: &str) -> Option<Shared> {
     }
     let id = uri.strip_prefix(REPLAY)?;
     ProposalId::parse(id.strip_prefix(REPLAY_PREFIX).unwrap_or(id)).ok().map(Shared::Replay)
+}
+
+/// Records are read by those who may read, within their share.
+fn begin(visitor: &Visitor) -> Result<Running, ErrorData> {
+    if !visitor.caller().grants().read {
+        return Err(failed(no_grant("read").into()));
+    }
+    visitor.begin().map_err(|busy| failed(busy.into()))
 }
 
 fn not_found() -> ErrorData {

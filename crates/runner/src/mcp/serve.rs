@@ -10,10 +10,10 @@ use synapsor_core::tool::AliasMode;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use super::Server;
-use super::front::Front;
 use super::lines::Lines;
+use super::{Catalog, Door, Server};
 use crate::app::App;
+use crate::app::limits::Visitor;
 
 /// How to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +66,10 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let front = Front::new(Server::new(app, options));
-    let running: RunningService<RoleServer, Front> = match front.serve(Lines::new(reader, writer, stopped)).await {
+    // A process that serves its own standard input is started anew when its configuration changes.
+    let (_unchanging, catalog) = watch::channel(Arc::new(Catalog::new(app, *options)));
+    let server = Server { catalog, door: Door::Pipes(Visitor::process()) };
+    let running: RunningService<RoleServer, Server> = match server.serve(Lines::new(reader, writer, stopped)).await {
         Ok(running) => running,
         // It left before it said anything.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::TransportError { .. }) => return Ok(()),

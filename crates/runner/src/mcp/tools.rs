@@ -10,8 +10,8 @@ use synapsor_core::contract::{Contract, ResultFormat};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::tool::{self, AliasMode};
 
-use super::{contained, render};
-use crate::app::App;
+use super::{Catalog, contained, render};
+use crate::app::limits::Visitor;
 use crate::clock;
 
 /// The listed tools, and which capability each name stands for.
@@ -65,46 +65,49 @@ impl Tools {
     /// Runs a tool by its listed or canonical name. Whatever happens, there is an answer in the format's shape.
     pub(super) async fn call(
         &self,
-        app: &App,
+        catalog: &Catalog,
+        visitor: &Visitor,
         asked: &str,
         arguments: Arguments,
-        format: ResultFormat,
     ) -> (Json, bool) {
         let name = self.canonical.get(asked).map_or(asked, String::as_str);
+        let refuse = |code, why: &str| refused(catalog, visitor, name, Refusal::new(code, why));
         let arguments = match arguments {
             Arguments::Named(arguments) => arguments,
             Arguments::NotAnObject if self.canonical.values().any(|canonical| canonical == name) => {
-                let refusal = Refusal::new(Code::InvalidArgument, "`arguments` must be an object of named arguments");
-                return refused(app, name, &Err(refusal), format);
+                return refuse(Code::InvalidArgument, "`arguments` must be an object of named arguments");
             }
             // There is no such tool, which is the first thing to say.
             Arguments::NotAnObject => Map::new(),
         };
-        match contained(async { app.call(name, &arguments).await.render(format) }).await {
-            Some(answer) => answer,
-            None => refused(app, name, &Err(Refusal::new(Code::Internal, "the call broke off")), format),
+        let _running = match visitor.begin() {
+            Ok(running) => running,
+            Err(busy) => return refused(catalog, visitor, name, busy),
+        };
+        let call = async { catalog.app.call(visitor.caller(), name, &arguments).await.render(catalog.format) };
+        // Dropping a call that takes too long cancels its statement.
+        match tokio::time::timeout(visitor.deadline(), contained(call)).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => refuse(Code::Internal, "the call broke off"),
+            Err(_) => refuse(Code::DeadlineExceeded, "the call took too long and was stopped"),
         }
     }
 }
 
 /// The answer of a call that did not come to its use case.
-fn refused(
-    app: &App,
-    name: &str,
-    result: &Result<synapsor_core::answer::Answer, Refusal>,
-    format: ResultFormat,
-) -> (Json, bool) {
+fn refused(catalog: &Catalog, visitor: &Visitor, name: &str, refusal: Refusal) -> (Json, bool) {
+    let app = &catalog.app;
     let request_id = clock::request_id();
     let capability = app.contract().capability(name);
-    let scope = capability.and_then(|capability| app.scope(capability).ok());
-    if let Err(refusal) = result
-        && refusal.code() == Code::Internal
-    {
+    let scope = capability.and_then(|capability| app.scope(visitor.caller(), capability).ok());
+    if refusal.code() == Code::Internal {
         let tool = capability.map(|capability| capability.name.as_str());
         tracing::error!(%request_id, tool, "a call broke off: {refusal}");
     }
     let (mode, now) = (app.contract().mode, clock::now());
-    Called { asked: name, capability, scope: scope.as_ref(), request_id: &request_id, mode, now, result }.render(format)
+    let result = &Err(refusal);
+    let called = Called { asked: name, capability, scope: scope.as_ref(), request_id: &request_id, mode, now, result };
+    called.render(catalog.format)
 }
 
 fn listed(tool: tool::Tool, format: ResultFormat) -> Tool {

@@ -1,6 +1,7 @@
 //! `smoke call`
 
 use serde_json::json;
+use synapsor_core::caller::Caller;
 use synapsor_core::code::{Code, Exit};
 use synapsor_core::contract::{Capability, ResultFormat};
 use synapsor_core::refusal::Refusal;
@@ -27,7 +28,7 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     let app = args.place.app(out, IfMissing::Make)?;
     let capability = chosen(&app, args.capability.as_deref())?;
     let arguments = args.input.arguments(capability)?.unwrap_or_else(|| sample(capability));
-    let finished = app.call(capability.name.as_str(), &arguments).await;
+    let finished = app.call(&Caller::Process, capability.name.as_str(), &arguments).await;
     let (result, _) = finished.render(app.contract().result_format);
     let exit = finished.result().as_ref().map_or_else(|refusal| refusal.code().exit(), |_| Exit::Done);
     if args.input.wants_json() {

@@ -1,0 +1,210 @@
+//! How much each caller may use of a server that many share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use synapsor_core::caller::Caller;
+use synapsor_core::code::Code;
+use synapsor_core::contract::http;
+use synapsor_core::refusal::Refusal;
+
+/// The shares of everybody who calls.
+pub struct Limits {
+    bounds: http::Limits,
+    running: Arc<AtomicU32>,
+    shares: Mutex<HashMap<(String, String), Weak<Share>>>,
+}
+
+/// What one principal of one tenant uses, whatever its credentials and sessions are.
+#[derive(Debug)]
+struct Share {
+    bounds: http::Limits,
+    everybody: Arc<AtomicU32>,
+    running: AtomicU32,
+    begun: Mutex<Bucket>,
+}
+
+/// Calls that may begin now, filled up as time passes.
+#[derive(Debug)]
+struct Bucket {
+    calls: f64,
+    filled: Instant,
+}
+
+/// Somebody who calls, with their share; none for the one client of a process.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    caller: Arc<Caller>,
+    share: Option<Arc<Share>>,
+}
+
+/// A call that counts until it is dropped.
+#[derive(Debug)]
+pub struct Running(Option<Arc<Share>>);
+
+/// The one client of a process waits as long as it likes; what bounds its calls are the sources' own timeouts.
+const UNBOUNDED: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Limits {
+    /// Limits of which nothing is used yet.
+    #[must_use]
+    pub fn new(bounds: http::Limits) -> Self {
+        Self { bounds, running: Arc::default(), shares: Mutex::default() }
+    }
+
+    /// A caller with the share that all its connections have together.
+    #[must_use]
+    pub fn visitor(&self, caller: Arc<Caller>) -> Visitor {
+        let principal = match &*caller {
+            Caller::Process => (String::new(), String::new()),
+            Caller::Client(identity) => (identity.tenant.clone(), identity.principal.clone()),
+        };
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = shares.get(&principal).and_then(Weak::upgrade).unwrap_or_else(|| {
+            // Those who left are forgotten whenever somebody new comes.
+            shares.retain(|_, share| share.strong_count() > 0);
+            let share = Arc::new(Share {
+                bounds: self.bounds,
+                everybody: Arc::clone(&self.running),
+                running: AtomicU32::new(0),
+                begun: Mutex::new(Bucket {
+                    calls: f64::from(self.bounds.per_principal_rate.unwrap_or_default()),
+                    filled: Instant::now(),
+                }),
+            });
+            shares.insert(principal, Arc::downgrade(&share));
+            share
+        });
+        Visitor { caller, share: Some(share) }
+    }
+
+    /// How many calls run now.
+    #[must_use]
+    pub fn running(&self) -> u32 {
+        self.running.load(Ordering::Acquire)
+    }
+}
+
+impl Visitor {
+    /// The one client of a process.
+    #[must_use]
+    pub fn process() -> Self {
+        Self { caller: Arc::new(Caller::Process), share: None }
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// How long a call may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.share.as_ref().map_or(UNBOUNDED, |share| share.bounds.deadline)
+    }
+
+    /// Begins a call, or says at once that there is no room for it.
+    pub fn begin(&self) -> Result<Running, Refusal> {
+        let Some(share) = &self.share else { return Ok(Running(None)) };
+        share.take_one()?;
+        let all = share.bounds.concurrent;
+        // A quarter is left for everybody else.
+        let own = all - all / 4;
+        if !count(&share.running, own) {
+            return Err(Refusal::new(Code::Overloaded, "this principal has as many calls running as it may have"));
+        }
+        if !count(&share.everybody, all) {
+            share.running.fetch_sub(1, Ordering::AcqRel);
+            return Err(Refusal::new(Code::Overloaded, "the server has as many calls running as it may have"));
+        }
+        Ok(Running(Some(Arc::clone(share))))
+    }
+}
+
+impl Share {
+    /// Takes one call out of the bucket.
+    fn take_one(&self) -> Result<(), Refusal> {
+        let Some(rate) = self.bounds.per_principal_rate.map(f64::from) else { return Ok(()) };
+        let mut bucket = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let gained = now.saturating_duration_since(bucket.filled).as_secs_f64() * rate;
+        bucket.calls = (bucket.calls + gained).min(rate);
+        bucket.filled = now;
+        if bucket.calls < 1.0 {
+            return Err(Refusal::new(Code::Overloaded, "this principal begins more calls a second than it may"));
+        }
+        bucket.calls -= 1.0;
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(share) = &self.0 {
+            share.running.fetch_sub(1, Ordering::AcqRel);
+            share.everybody.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Counts one more, unless that would be too many.
+fn count(counter: &AtomicU32, most: u32) -> bool {
+    counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < most).then(|| now.saturating_add(1))).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use synapsor_core::caller::{Grants, Identity};
+
+    use super::*;
+
+    fn client(principal: &str) -> Arc<Caller> {
+        Arc::new(Caller::Client(Identity {
+            credential: "desk".to_owned(),
+            tenant: "acme".to_owned(),
+            principal: principal.to_owned(),
+            provenance: "http_token",
+            grants: Grants::ALL,
+        }))
+    }
+
+    #[test]
+    fn one_principal_leaves_a_quarter_to_others_and_all_get_no_more_than_there_is() {
+        let limits = Limits::new(http::Limits { concurrent: 4, ..http::Limits::default() });
+        let (first, again, other) =
+            (limits.visitor(client("a")), limits.visitor(client("a")), limits.visitor(client("b")));
+        let held: Vec<_> = [&first, &again, &first].map(|visitor| visitor.begin().expect("room")).into();
+        assert_eq!(again.begin().expect_err("three quarters").code(), Code::Overloaded);
+        let others = other.begin().expect("the last quarter");
+        assert_eq!(limits.running(), 4);
+        let full = other.begin().expect_err("full");
+        assert!(full.message().contains("server"), "{full}");
+        drop(held);
+        assert_eq!(limits.running(), 1);
+        // What was refused is not counted.
+        let _more: Vec<_> = (0..2).map(|_| other.begin().expect("room again")).collect();
+        drop(others);
+        first.begin().expect("room again");
+    }
+
+    #[test]
+    fn a_principal_begins_no_more_than_its_rate() {
+        let limits = Limits::new(http::Limits { per_principal_rate: Some(3), ..http::Limits::default() });
+        let visitor = limits.visitor(client("a"));
+        let begun = (0..10).filter(|_| visitor.begin().is_ok()).count();
+        assert!((3..=4).contains(&begun), "{begun}");
+        limits.visitor(client("b")).begin().expect("another principal has its own");
+    }
+
+    #[test]
+    fn shares_of_those_who_left_are_forgotten() {
+        let limits = Limits::new(http::Limits::default());
+        for number in 0..100 {
+            drop(limits.visitor(client(&format!("p{number}"))));
+        }
+        assert!(limits.shares.lock().expect("whole").len() <= 1);
+    }
+}
