@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::caller::Caller;
 use crate::contract::{
     Advance, ApprovalRule, Arg, ArgType, Binding, Bounds, Capability, CapabilityKind, ConflictGuard, Contract,
-    Durability, EngineKind, Mode, Pool, ProposalRule, Receipts, ResultFormat, Session, Source, Storage, Target,
+    Durability, EngineKind, Http, Mode, Pool, ProposalRule, Receipts, ResultFormat, Session, Source, Storage, Target,
     TenantRule, Tls, TrustRule,
 };
 use crate::event::{BODY_VERSION, Claim};
@@ -98,6 +98,7 @@ pub(crate) fn contract(engine: EngineKind) -> Contract {
         result_format: ResultFormat::V2,
         storage: Storage { sqlite_path: "./.synapsor/local.db".to_owned(), durability: Durability::Full },
         sources: BTreeMap::from([(ident("app"), source)]),
+        http: Http::default(),
         capabilities: vec![proposal()],
     }
 }
