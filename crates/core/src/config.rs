@@ -6,12 +6,14 @@
 
 pub mod code;
 
+mod address;
 mod age;
 mod args;
 mod capabilities;
 mod cloud;
 mod contexts;
 mod executors;
+mod http;
 mod lexical;
 mod migrate;
 mod proposal;

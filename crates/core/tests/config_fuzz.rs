@@ -13,16 +13,19 @@ const VALID: &[&str] = &[
     include_str!("config/valid/postgres-billing.json"),
     include_str!("config/valid/mysql-orders.json"),
     include_str!("config/valid/sqlite-everything.json"),
+    include_str!("config/valid/postgres-served.json"),
 ];
 
 /// Codes that the checker may give although the JSON Schema accepts the file, because they need a look elsewhere.
 const BEYOND_SHAPE: &[&str] = &[
     "CONFLICT_GUARD_COLUMN_IS_KEY",
     "DUPLICATE_CAPABILITY_NAME",
+    "DUPLICATE_HTTP_TOKEN",
     "DUPLICATE_PATCH_COLUMN",
     "EXECUTOR_INVALID_IN_READ_ONLY",
     "FIXED_VALUE_NOT_A_TRANSITION",
     "FIXED_VALUE_OUT_OF_BOUNDS",
+    "HTTP_CLAIMS_WITHOUT_CLIENTS",
     "INVALID_ARG_DEFAULT",
     "INVALID_ARG_ENUM",
     "INVALID_NUMERIC_RANGE",
@@ -183,6 +186,13 @@ const WORDS: &[&str] = &[
     "tenant_key",
     "evidence",
     "url",
+    "jwks_file",
+    "jwks_url",
+    "https://a",
+    "localhost",
+    "a:80",
+    "propose",
+    "EdDSA",
     "é",
     "1a",
 ];

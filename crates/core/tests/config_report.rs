@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use synapsor_core::caller::Grants;
 use synapsor_core::config::{self, ReadOptions, Report};
+use synapsor_core::contract::http::{Algorithm, Certificate, Http, Jwt, Keys, Limits};
 use synapsor_core::contract::{Binding, Contract, Durability, EngineKind, Mode, ResultFormat, TenantRule, TrustRule};
 use synapsor_core::problem::Level;
 
@@ -89,6 +91,98 @@ fn defaults_are_those_of_the_interface() {
     assert_eq!(source.pool.max_connections, 10);
     assert_eq!(source.receipts.table.as_str(), "synapsor_writeback_receipts");
     assert_eq!((&source.receipts.schema, source.tls.mode, source.read_only), (&None, None, false));
+    assert_eq!(contract.http, Http::default());
+}
+
+#[test]
+fn limits_that_are_not_named_are_those_of_the_schema() {
+    let fields = config::schema().pointer("/$defs/httpLimits/properties").unwrap().clone();
+    let limits: serde_json::Map<_, _> = fields
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(key, field)| Some((key.clone(), field.get("default")?.clone())))
+        .collect();
+    assert_eq!(limits.len(), 5);
+    let all = serde_json::json!({"limits": limits}).to_string();
+    for http in [all.as_str(), r#"{"limits": {}}"#] {
+        let text = BILLING.replacen("\"mode\"", &format!("\"http\": {http}, \"mode\""), 1);
+        assert_eq!(contract(&text).http.limits, Limits::default());
+    }
+}
+
+#[test]
+fn serving_over_http_is_as_the_file_says() {
+    let http = contract(include_str!("config/valid/sqlite-everything.json")).http;
+    assert_eq!((http.host.as_deref(), http.port), (Some("0.0.0.0"), Some(8766)));
+    assert_eq!(http.allowed_hosts, ["agents.example.com", "127.0.0.1:8766", "[::1]:8766"]);
+    assert_eq!(http.allowed_origins, ["https://app.example.com", "http://localhost:3000"]);
+    let tokens = http.tokens.iter().map(|token| {
+        (token.name.as_str(), token.token_env.as_str(), token.tenant.as_str(), token.principal.as_str(), token.grants)
+    });
+    let reads = Grants { read: true, propose: false };
+    assert_eq!(
+        tokens.collect::<Vec<_>>(),
+        [
+            ("support-agent", "SUPPORT_TOKEN", "acme", "support", reads),
+            ("billing.agent", "BILLING_TOKEN", "globex", "billing", Grants::ALL),
+        ]
+    );
+    let jwt = Jwt {
+        issuer: "https://id.example.com".to_owned(),
+        audience: "https://agents.example.com/mcp".to_owned(),
+        keys: Keys::Url("https://id.example.com/.well-known/jwks.json".to_owned()),
+        algorithms: vec![Algorithm::Es256, Algorithm::EdDsa],
+        tenant_claim: "org_id".to_owned(),
+        principal_claim: "email".to_owned(),
+        scope_claim: "scp".to_owned(),
+        leeway: Duration::from_secs(5),
+    };
+    assert_eq!(http.jwt, Some(jwt));
+    let files = Certificate { cert_file: "tls/server.pem".to_owned(), key_file: "tls/server.key".to_owned() };
+    assert_eq!(http.tls, Some(files));
+    let limits = Limits {
+        body_bytes: 65536,
+        concurrent: 64,
+        per_principal_rate: Some(50),
+        sessions: 100,
+        idle: Duration::from_secs(600),
+        deadline: Duration::from_secs(10),
+    };
+    assert_eq!(http.limits, limits);
+}
+
+#[test]
+fn clients_prove_who_they_are_by_an_issuer_or_by_tokens() {
+    let served = include_str!("config/valid/postgres-served.json");
+    let contract = contract(served);
+    assert!(contract.capabilities.iter().all(|capability| capability.trust == TrustRule::HttpClaims));
+    let jwt = Jwt {
+        issuer: "https://id.example.com".to_owned(),
+        audience: "billing".to_owned(),
+        keys: Keys::File("jwks.json".to_owned()),
+        algorithms: Algorithm::ALL.to_vec(),
+        tenant_claim: "org_id".to_owned(),
+        principal_claim: "sub".to_owned(),
+        scope_claim: "scope".to_owned(),
+        leeway: Duration::from_secs(30),
+    };
+    assert_eq!(contract.http, Http { jwt: Some(jwt), ..Http::default() });
+    let start = served.find("\"jwt\"").unwrap();
+    let end = start + served.get(start..).unwrap().find('}').unwrap() + 1;
+    let with = |http: &str| [served.get(..start).unwrap(), http, served.get(end..).unwrap()].concat();
+    assert_eq!(codes(&read(&with(""))), ["HTTP_CLAIMS_WITHOUT_CLIENTS"]);
+    let token = r#""tokens": [{ "name": "a", "token_env": "A", "tenant_id": "t", "principal": "p" }]"#;
+    assert_eq!(codes(&read(&with(token))), Vec::<&str>::new());
+}
+
+#[test]
+fn a_token_put_in_place_of_its_variable_is_withheld() {
+    let text = include_str!("config/invalid/HTTP_TOKEN_ENV_REQUIRED-value.json").replace("hunter2", "Sn9-qX72bLtfe");
+    let report = read(&text);
+    assert_eq!(codes(&report), ["HTTP_TOKEN_ENV_REQUIRED"]);
+    let shown = config::render(&text, "c.json", &report.problems) + &format!("{:?}", report.problems);
+    assert!(!shown.contains("Sn9"), "{shown}");
 }
 
 #[test]

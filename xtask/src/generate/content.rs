@@ -120,7 +120,7 @@ fn code_pages() -> Result<BTreeMap<String, String>, String> {
         pages.insert(format!("{name}.md"), page);
     }
     index.push_str("\n## From the config checker\n\n| code | given when |\n|---|---|\n");
-    for code in config::code::ALL {
+    for code in config::code::all() {
         let (name, meaning, fix) = (code.name, code.meaning, code.fix);
         index.push_str(&format!("| [`{name}`]({name}.md) | {meaning} |\n"));
         let level = match code.level {

@@ -2,6 +2,11 @@
 
 use crate::problem::Level;
 
+/// Every code.
+pub fn all() -> impl Iterator<Item = &'static Code> {
+    ALL.iter().chain(http::ALL).copied()
+}
+
 /// One code of the config checker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
@@ -18,7 +23,7 @@ pub struct Code {
 /// The code of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Code> {
-    ALL.iter().copied().find(|code| code.name == name)
+    all().find(|code| code.name == name)
 }
 
 macro_rules! codes {
@@ -29,10 +34,13 @@ macro_rules! codes {
                 Code { name: stringify!($name), level: Level::$level, meaning: $meaning, fix: $fix };
         )*
 
-        /// Every code, in the order of the file's sections.
-        pub const ALL: &[&Code] = &[$(&$name),*];
+        /// Those of this module, in the order of the file's sections.
+        pub(super) const ALL: &[&Code] = &[$(&$name),*];
     };
 }
+
+// The macro above must come first.
+pub(crate) mod http;
 
 codes! {
     Error CONFIG_NOT_JSON "the text is not JSON (comments and trailing commas are allowed)"
@@ -75,8 +83,6 @@ codes! {
         "use `full` or `paranoid`";
     Error OPERATORS_NOT_OBJECT "`operators` is not an object"
         "map each operator's name to its keys, roles and principals";
-    Error HTTP_NOT_OBJECT "`http` is not an object"
-        "write an object, or remove `http`";
     Error EVENTS_NOT_OBJECT "`events` is not an object"
         "write an object, or remove `events`";
 
@@ -132,7 +138,7 @@ codes! {
     Error TRUSTED_CONTEXT_NOT_OBJECT "`trusted_context` or a named context is not an object"
         "write an object with `provider` and `values`";
     Error INVALID_CONTEXT_PROVIDER "a context's `provider` is missing or unknown"
-        "use `environment`, or `static_dev` for development";
+        "use `environment`, `http_claims` for clients that prove who they are, or `static_dev` for development";
     Error CONTEXT_VALUES_NOT_OBJECT "a context's `values` is not an object"
         "write `{\"tenant_id_env\": \"SYNAPSOR_TENANT_ID\", \"principal_env\": \"SYNAPSOR_PRINCIPAL\"}`";
     Error INVALID_CONTEXT_ENV "a context's `tenant_id_env` or `principal_env` is not the name of an environment variable"
@@ -147,6 +153,8 @@ codes! {
         "use the provider `environment` anywhere else";
     Warning CONTEXT_LITERAL_UNUSED "a literal tenant or principal is given to a provider that does not use it"
         "remove it, or use the provider `static_dev`";
+    Warning CONTEXT_VALUE_UNUSED "a context of the provider `http_claims` names a variable or a literal, but each client proves its own tenant and principal"
+        "remove it; for one tenant and principal of the whole process, use the provider `environment`";
 
     Error EXECUTORS_NOT_OBJECT "`executors` is not an object"
         "map each executor's name to its `type`";

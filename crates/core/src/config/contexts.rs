@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::code;
+use super::http;
 use super::report::Problems;
 use super::shape::{Field, Name, Section, Shape};
 use super::tree::Node;
@@ -18,8 +19,9 @@ pub(crate) static CONTEXT: Section = Section {
     fields: &[
         Field::new(
             "provider",
-            "`environment`: variables of the serving process; `static_dev`: literals, for development. `http_claims` \
-             and `cloud_session` are not supported yet",
+            "`environment`: variables of the serving process; `static_dev`: literals, for development; \
+             `http_claims`: each client over HTTP proves its own, by one of `http.tokens` or a token of `http.jwt`. \
+             `cloud_session` is not supported yet",
             Shape::Word(&["static_dev", "environment", "http_claims", "cloud_session"]),
             &code::INVALID_CONTEXT_PROVIDER,
         )
@@ -80,6 +82,19 @@ pub(crate) fn check_presence(root: Node<'_>, problems: &mut Problems) {
     }
 }
 
+/// Where clients must prove who they are, there must be a way to.
+pub(crate) fn check_clients(root: Node<'_>, problems: &mut Problems) {
+    if http::knows_clients(root) {
+        return;
+    }
+    let named = root.get("contexts").into_iter().flat_map(|contexts| contexts.entries());
+    let providers = root.get("trusted_context").into_iter().chain(named).filter_map(|context| context.get("provider"));
+    for provider in providers.filter(|provider| provider.text() == Some("http_claims")) {
+        let message = "there is neither `http.jwt` nor `http.tokens`, so no client could prove who it is";
+        problems.add(&code::http::HTTP_CLAIMS_WITHOUT_CLIENTS, provider, message);
+    }
+}
+
 /// One context; `None` if it is wrong.
 pub(crate) fn build(node: Node<'_>, problems: &mut Problems) -> Option<TrustRule> {
     let provider = node.get("provider")?;
@@ -114,8 +129,17 @@ pub(crate) fn build(node: Node<'_>, problems: &mut Problems) -> Option<TrustRule
                 principal: literal("principal"),
             })
         }
-        word @ ("http_claims" | "cloud_session") => {
-            problems.add(&code::NOT_SUPPORTED_YET, provider, format!("the provider `{word}` is not supported yet"));
+        "http_claims" => {
+            for key in VALUES.fields.iter().map(|field| field.key) {
+                if let Some(value) = values.and_then(|values| values.get(key)) {
+                    let message = format!("`{key}` is not used by the provider `http_claims`");
+                    problems.add_key(&code::CONTEXT_VALUE_UNUSED, value, message);
+                }
+            }
+            Some(TrustRule::HttpClaims)
+        }
+        "cloud_session" => {
+            problems.add(&code::NOT_SUPPORTED_YET, provider, "the provider `cloud_session` is not supported yet");
             None
         }
         _ => None,

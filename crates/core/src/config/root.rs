@@ -9,11 +9,12 @@ use super::cloud::{self, CLOUD};
 use super::code;
 use super::contexts::{self, CONTEXT};
 use super::executors::{self, EXECUTOR};
+use super::http::{self, HTTP};
 use super::report::Problems;
 use super::shape::{Entries, Field, Items, Literal, Name, Section, Shape, Support};
 use super::sources::{self, SOURCE};
 use super::tree::Node;
-use crate::contract::{Contract, Durability, Http, Mode, ResultFormat, Source, Storage, TrustRule};
+use crate::contract::{Contract, Durability, Mode, ResultFormat, Source, Storage, TrustRule};
 use crate::id::Ident;
 
 pub(crate) static ROOT: Section = Section {
@@ -74,7 +75,7 @@ pub(crate) static ROOT: Section = Section {
         Field::new("capabilities", "The reviewed actions", Shape::List(&CAPABILITIES), &code::CAPABILITIES_REQUIRED),
         Field::new("operators", "Who may decide, with which keys", Shape::Opaque, &code::OPERATORS_NOT_OBJECT)
             .later(Support::LaterForWriting),
-        Field::new("http", "Serving over HTTP", Shape::Opaque, &code::HTTP_NOT_OBJECT).later(Support::Later),
+        Field::new("http", "Serving over HTTP", Shape::Section(&HTTP), &code::http::HTTP_NOT_OBJECT),
         Field::new("events", "Webhooks", Shape::Opaque, &code::EVENTS_NOT_OBJECT).later(Support::Later),
         Field::new(
             "cloud",
@@ -188,6 +189,7 @@ pub(crate) fn build(root: Node<'_>, problems: &mut Problems) -> Option<Contract>
         }
     }
     executors::check(root, mode, problems);
+    let http = http::build(root, problems);
     let parts = Parts {
         mode,
         root,
@@ -198,13 +200,14 @@ pub(crate) fn build(root: Node<'_>, problems: &mut Problems) -> Option<Contract>
     if !cloud {
         contexts::check_presence(root, problems);
     }
+    contexts::check_clients(root, problems);
     let capabilities = capabilities::build(&parts, problems);
     Some(Contract {
         mode: mode?,
         result_format: result_format(root),
         storage: storage(root),
         sources: parts.sources,
-        http: Http::default(),
+        http,
         capabilities,
     })
 }

@@ -73,6 +73,7 @@ fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Map<String, Json
         Shape::Word(words) => json!({"enum": words}),
         Shape::Name(name) => json!({"type": "string", "pattern": name.pattern()}),
         Shape::Age => json!({"type": "string", "pattern": age::PATTERN}),
+        Shape::Form(form) => json!({"type": "string", "pattern": form.pattern}),
         Shape::List(items) => {
             let entries = self::shape(&items.shape, definitions);
             with_least(json!({"type": "array", "items": entries}), "minItems", items.least)

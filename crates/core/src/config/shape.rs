@@ -84,9 +84,21 @@ pub(crate) enum Shape {
     Name(Name),
     /// A length of time such as `7d`.
     Age,
+    /// Text of that form.
+    Form(&'static Form),
     List(&'static Items),
     Map(&'static Entries),
     Section(&'static Section),
+}
+
+/// A form of text.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// What is expected, for people.
+    pub(crate) words: &'static str,
+    /// A regular expression that matches at least what is accepted.
+    pub(crate) pattern: &'static str,
+    pub(crate) accepts: fn(&str) -> bool,
 }
 
 /// The entries of a list.
@@ -243,6 +255,7 @@ fn fits(shape: &Shape, node: Node<'_>) -> bool {
         Shape::Word(words) => node.text().is_some_and(|text| words.contains(&text)),
         Shape::Name(name) => node.text().is_some_and(|text| name.accepts(text)),
         Shape::Age => node.text().and_then(super::age::seconds).is_some(),
+        Shape::Form(form) => node.text().is_some_and(form.accepts),
         Shape::List(_) | Shape::Map(_) | Shape::Section(_) => false,
     }
 }
@@ -263,6 +276,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Scalar => "text, a number, true, false or null",
         Shape::Name(name) => name.words(),
         Shape::Age => "a length of time such as `7d`",
+        Shape::Form(form) => form.words,
         Shape::List(Items { least: 0, .. }) => "a list",
         Shape::List(_) => "a list that is not empty",
         Shape::Map(Entries { least: 0, .. }) => "an object",

@@ -12,9 +12,10 @@ pub struct Http {
     pub host: Option<String>,
     /// The port to listen on; `None` = the transport's own.
     pub port: Option<u16>,
-    /// The `Host` names that requests may give; none = those of loopback.
+    /// The `Host` names that requests may give, in lower case, some with a port; none = those of loopback.
     pub allowed_hosts: Vec<String>,
-    /// The `Origin`s that requests may give; none = those of loopback.
+    /// The `Origin`s that requests may give, as browsers write them: in lower case, without a port that the scheme
+    /// implies; none = those of loopback.
     pub allowed_origins: Vec<String>,
     /// Bearer tokens, each with whom it stands for.
     pub tokens: Vec<Token>,
@@ -123,15 +124,20 @@ pub struct Limits {
     pub deadline: Duration,
 }
 
+impl Limits {
+    /// Those of a file that names none.
+    pub const DEFAULT: Self = Self {
+        body_bytes: 1024 * 1024,
+        concurrent: 256,
+        per_principal_rate: None,
+        sessions: 1000,
+        idle: Duration::from_secs(30 * 60),
+        deadline: Duration::from_secs(30),
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            body_bytes: 1024 * 1024,
-            concurrent: 256,
-            per_principal_rate: None,
-            sessions: 1000,
-            idle: Duration::from_secs(30 * 60),
-            deadline: Duration::from_secs(30),
-        }
+        Self::DEFAULT
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn run(args: &Args, out: &Out) -> Ended {
         for code in Code::ALL {
             out.line(format!("{:<28} {}", code.text(), code.meaning()));
         }
-        for code in config::code::ALL {
+        for code in config::code::all() {
             out.line(format!("{:<28} {}", code.name, code.meaning));
         }
         return Ok(Exit::Done);
