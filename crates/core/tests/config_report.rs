@@ -178,11 +178,21 @@ fn clients_prove_who_they_are_by_an_issuer_or_by_tokens() {
 
 #[test]
 fn a_token_put_in_place_of_its_variable_is_withheld() {
-    let text = include_str!("config/invalid/HTTP_TOKEN_ENV_REQUIRED-value.json").replace("hunter2", "Sn9-qX72bLtfe");
-    let report = read(&text);
-    assert_eq!(codes(&report), ["HTTP_TOKEN_ENV_REQUIRED"]);
-    let shown = config::render(&text, "c.json", &report.problems) + &format!("{:?}", report.problems);
-    assert!(!shown.contains("Sn9"), "{shown}");
+    let token = "Sn9-qX72bLtfe";
+    let entry = |own: &str| format!("{{ {own}, \"name\": \"a\", \"tenant_id\": \"t\", \"principal\": \"p\" }}");
+    let cases = [
+        (format!("[{}]", entry(&format!("\"token_env\": \"{token}\""))), vec!["HTTP_TOKEN_ENV_REQUIRED"]),
+        (format!("[{}]", entry(&format!("\"token\": \"{token}\""))), vec!["HTTP_TOKEN_ENV_REQUIRED", "UNKNOWN_FIELD"]),
+        (format!("[\"{token}\"]"), vec!["HTTP_TOKEN_NOT_OBJECT"]),
+        (format!("\"{token}\""), vec!["HTTP_TOKENS_NOT_LIST"]),
+    ];
+    for (tokens, expect) in cases {
+        let text = BILLING.replacen("\"mode\"", &format!("\"http\": {{\"tokens\": {tokens}}},\n  \"mode\""), 1);
+        let report = read(&text);
+        assert_eq!(codes(&report), expect);
+        let shown = config::render(&text, "c.json", &report.problems) + &format!("{:?}", report.problems);
+        assert!(shown.contains("\"http\": {\"tokens\": ") && !shown.contains("Sn9"), "{shown}");
+    }
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use super::code;
+use super::report::withholds;
 use crate::problem::{Level, Problem, Span};
+use crate::redact::is_secret_name;
 
 /// The problems as plain text, each with its source line and a marker below it.
 ///
-/// Values that should have been names of environment variables, and whatever follows `://`, are masked: they may be
-/// secrets that were put in the wrong place.
+/// Values that should have been names of environment variables, what follows an unknown key that promises a secret, and
+/// whatever follows `://`, are masked: they may be secrets that were put in the wrong place.
 #[must_use]
 pub fn render(text: &str, file_name: &str, problems: &[Problem]) -> String {
     let hidden: Vec<_> = problems.iter().filter_map(|problem| hidden(text, problem)).collect();
@@ -44,12 +46,16 @@ struct Excerpt {
 const BEFORE: usize = 40;
 const WIDEST: usize = 110;
 
-/// The place inside the quotes of a value that is a secret, or was to be the name of a variable.
+/// The place inside the quotes of a value that is withheld, or the rest of the line after an unknown key that promises a
+/// secret.
 fn hidden(text: &str, problem: &Problem) -> Option<(usize, usize)> {
-    let is_secret = problem.code.contains("_ENV") || problem.code == code::SECRET_VALUE_FORBIDDEN.name;
-    let span = problem.span.filter(|_| is_secret)?;
-    let value = text.get(span.start..span.end)?;
-    value.starts_with('"').then_some((span.start + 1, span.end.saturating_sub(1)))
+    let span = problem.span?;
+    let marked = text.get(span.start..span.end)?;
+    if problem.code == code::UNKNOWN_FIELD.name && is_secret_name(marked) {
+        let rest = text.get(span.end..)?;
+        return Some((span.end, span.end + rest.find('\n').unwrap_or(rest.len())));
+    }
+    (withholds(problem.code) && marked.starts_with('"')).then_some((span.start + 1, span.end.saturating_sub(1)))
 }
 
 fn excerpt(text: &str, span: Span, hidden: &[(usize, usize)]) -> Option<Excerpt> {

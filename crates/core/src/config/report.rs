@@ -104,6 +104,12 @@ pub(crate) fn problem(code: &'static Code, path: String, span: Span, message: St
     Problem { level: code.level, code: code.name, path, span: Some(span), message, fix: Some(code.fix.to_owned()) }
 }
 
+/// Whether the text that a problem of this code is about is withheld: it stands in place of a variable's name, or of a token
+/// with one, and may be the secret itself.
+pub(crate) fn withholds(code: &str) -> bool {
+    code.contains("_ENV") || code.starts_with("HTTP_TOKEN") || code == code::SECRET_VALUE_FORBIDDEN.name
+}
+
 /// User text in backticks, short and on one line. A URL is withheld, for it may hold a password, and so is what looks like a secret.
 pub(crate) fn quoted(text: &str) -> String {
     if text.contains("://") || is_secret_value(text) { "`…`".to_owned() } else { format!("`{}`", shown(text)) }

@@ -4,7 +4,7 @@
 //! that then build the contract meet only the rules between fields, and are silent about what was reported here.
 
 use super::code::{self, Code};
-use super::report::{Problems, did_you_mean, quoted};
+use super::report::{Problems, did_you_mean, quoted, withholds};
 use super::tree::{Kind, Node};
 use crate::args::RESERVED;
 use crate::id::{CapabilityName, EnvName, Ident, SafeName, SettingName};
@@ -229,7 +229,7 @@ pub(crate) fn check(shape: &Shape, bad: &'static Code, node: Node<'_>, problems:
                 } else {
                     None
                 };
-                let message = format!("expected {}, found {}", expected(shape), found(shape, node));
+                let message = format!("expected {}, found {}", expected(shape), found(bad, node));
                 problems.add_hint(bad, node, message, hint);
             } else if node.text().is_some_and(is_secret_value) {
                 problems.add(&code::SECRET_VALUE_FORBIDDEN, node, "this text looks like a secret");
@@ -285,10 +285,10 @@ fn expected(shape: &Shape) -> String {
     fixed.to_owned()
 }
 
-/// What is there instead. Text in place of a variable's name is withheld: it may be the secret itself.
-fn found(shape: &Shape, node: Node<'_>) -> String {
+/// What is there instead.
+fn found(bad: &Code, node: Node<'_>) -> String {
     match node.kind() {
-        Kind::Text(_) if matches!(shape, Shape::Name(Name::Env)) => "other text".to_owned(),
+        Kind::Text(_) if withholds(bad.name) => "other text".to_owned(),
         Kind::Null => "null".to_owned(),
         Kind::Flag(flag) => flag.to_string(),
         Kind::Number(number) => format!("the number {number}"),
