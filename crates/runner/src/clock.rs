@@ -31,6 +31,31 @@ impl Deadline {
     }
 }
 
+/// A moment for telling how old something is: it counts on while this machine sleeps, and setting the clock does not
+/// move it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(since_boot())
+    }
+
+    /// The moment so much later.
+    #[must_use]
+    pub fn later(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
+    /// How long ago an earlier moment was; nothing if it is still to come.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// Time since the machine started, counted while it sleeps.
 fn since_boot() -> Duration {
     // The others' monotonic clocks count sleep by themselves or have no other to offer.

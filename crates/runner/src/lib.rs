@@ -3,5 +3,6 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod http;
 pub mod mcp;
 pub mod secrets;
