@@ -2,9 +2,13 @@
 
 #![expect(clippy::panic, reason = "a panic is how a fuzz target reports")]
 
+mod tokens;
+
 use synapsor_core::config::{self, ReadOptions};
 use synapsor_core::digest;
 use synapsor_core::wire::job::WritebackJob;
+
+pub use tokens::jwt;
 
 /// The config reader: no panic, a contract or an error, and every report can be shown.
 pub fn config(bytes: &[u8]) {

@@ -33,3 +33,15 @@ fn canonical() {
 fn line() {
     replay("line", synapsor_fuzz::line);
 }
+
+#[test]
+fn jwt() {
+    replay("jwt", |bytes| {
+        synapsor_fuzz::jwt(bytes);
+    });
+    // Both roads lead to tokens that are accepted, or the rest would say little.
+    for name in ["good-claims.txt", "good-token.txt"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/jwt").join(name);
+        assert!(synapsor_fuzz::jwt(&std::fs::read(path).expect("readable")), "{name} is not accepted");
+    }
+}
