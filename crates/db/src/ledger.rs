@@ -198,6 +198,11 @@ impl Ledger {
         self.read(move |conn| verify::verify(conn, &id)).await
     }
 
+    /// Whether records could be appended now, as far as can be told without appending one.
+    pub async fn ready(&self) -> Result<(), LedgerFault> {
+        self.write(Writer::ready).await
+    }
+
     /// Numbers about the ledger.
     pub async fn stats(&self) -> Result<Stats, LedgerFault> {
         self.read(upkeep::stats).await

@@ -11,11 +11,13 @@ pub mod load;
 pub mod lookup;
 pub mod outcome;
 pub mod propose;
+mod ready;
 pub mod reconcile;
 pub mod records;
 pub mod share;
 mod source;
 pub mod stop;
+pub mod trace;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -51,6 +53,11 @@ impl App {
         let masking_secret = secrets::masking_secret(ledger.id())?;
         let sources = Sources::new(base);
         Ok(Self { contract, ledger, masking_secret, sources, known: RwLock::default() })
+    }
+
+    /// The same ledger under another configuration.
+    pub fn under(&self, contract: Contract, config_path: &Path) -> Result<Self, Refusal> {
+        Self::new(contract, self.ledger.clone(), config_path)
     }
 
     /// The checked configuration.

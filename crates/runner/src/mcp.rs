@@ -3,34 +3,42 @@
 //! A message comes in through [`lines`], passes [`front`], and ends in [`tools`], [`resources`] or [`prompts`]. Nothing here
 //! can decide or apply: there is no road from MCP to a write on a source database.
 
+mod changes;
 mod front;
 mod lines;
 mod prompts;
 mod render;
 mod resources;
 mod serve;
+mod sessions;
+mod streamable;
 mod tools;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
-    ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    Reference, ServerCapabilities, ServerConfig, Tool,
+    ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    Tool,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
+use synapsor_core::caller::Grants;
 use synapsor_core::contract::ResultFormat;
 use tokio::sync::watch;
+use tokio_util::sync::DropGuard;
 
 use crate::app::App;
 use crate::app::limits::Visitor;
 use prompts::Prompts;
-pub use serve::{ServeFault, ServeOptions, serve_stdio};
+pub use serve::{ServeFault, ServeOptions, Signals, serve_stdio};
+pub use sessions::Sessions;
+pub use streamable::{Endpoint, endpoint};
 use tools::{Arguments, Tools};
 
 /// Whether a line is a message, as the server reads it. Anything else is answered with an error or ignored.
@@ -62,23 +70,35 @@ impl Catalog {
         let instructions = prompts::session(&tools, format);
         Self { app, tools, prompts, instructions, format }
     }
+
+    /// The scope that a call of a tool needs and a credential does not grant.
+    #[must_use]
+    pub fn scope_lacking(&self, tool: &str, held: Grants) -> Option<&'static str> {
+        self.tools.scope_lacking(&self.app, tool, held)
+    }
 }
 
 /// Whose requests come in.
 enum Door {
     /// Those of the one client of this process.
     Pipes(Visitor),
-    /// Those of anybody who was let in.
-    Http,
+    /// Those of anybody who was let in, until the server stops.
+    Http { draining: watch::Receiver<bool> },
 }
 
-/// One client's or one session's handlers.
-struct Server {
+/// One client's, one session's or one request's handlers.
+pub struct Server {
     catalog: watch::Receiver<Arc<Catalog>>,
     door: Door,
+    /// Tells what runs for a session that it is over.
+    ended: OnceLock<DropGuard>,
 }
 
 impl Server {
+    fn new(catalog: watch::Receiver<Arc<Catalog>>, door: Door) -> Self {
+        Self { catalog, door, ended: OnceLock::new() }
+    }
+
     fn implementation() -> Implementation {
         Implementation::new("synapsor-runner", env!("CARGO_PKG_VERSION")).with_title("Synapsor Runner")
     }
@@ -86,12 +106,13 @@ impl Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
-            .enable_tools()
-            .enable_resources()
-            .enable_prompts()
-            .enable_completions()
-            .build();
+        let capabilities =
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().enable_completions();
+        // Only what outlives a reload can tell of one.
+        let capabilities = match self.door {
+            Door::Pipes(_) => capabilities.build(),
+            Door::Http { .. } => capabilities.enable_tool_list_changed().enable_prompts_list_changed().build(),
+        };
         ServerConfig::new(capabilities)
             .with_server_info(Self::implementation())
             .with_instructions(&self.catalog().instructions)
@@ -130,6 +151,18 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         self.unread(request, context).await
+    }
+
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.listenable()
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell(subscription).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.tell_session(context.peer);
     }
 
     async fn list_resource_templates(

@@ -33,6 +33,12 @@ pub fn any_row(engine: EngineKind, table: &Table, whose: &Whose) -> Sql {
     out.finish()
 }
 
+/// Asks for nothing but an answer.
+#[must_use]
+pub fn ping() -> Sql {
+    Sql::fixed("SELECT 'ready'", Vec::new(), 1)
+}
+
 /// The statement as it is shown in a query audit: names and shape, no values.
 #[must_use]
 pub fn template(table: &Table, columns: &[Column], filter: &Filter) -> String {

@@ -156,6 +156,17 @@ impl Writer {
         Ok(answers)
     }
 
+    /// Does what a commit does, but for the writing.
+    pub(super) fn ready(&mut self) -> Result<(), LedgerFault> {
+        self.watch.check()?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if head(&tx)?.batch < self.seen || read_id(&tx)? != self.ledger {
+            return Err(LedgerFault::new(Code::StoreReplaced, "the ledger file's content was replaced"));
+        }
+        tx.rollback()?;
+        Ok(())
+    }
+
     /// Whether the next commits wait for the disk.
     fn sync_commits(&mut self, synced: bool) -> Result<(), LedgerFault> {
         if self.synced != Some(synced) {

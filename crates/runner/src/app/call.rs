@@ -1,5 +1,7 @@
 //! One tool call: scope, arguments, read, record, answer.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use synapsor_core::answer::{Answer, Called};
@@ -15,8 +17,14 @@ use synapsor_core::refusal::Refusal;
 use synapsor_core::scope::Scope;
 use synapsor_db::ledger::NewEvent;
 
+use super::trace::Trace;
 use super::{App, Known, Stop, propose};
 use crate::clock;
+
+/// Calls of tools, by `tool` and `outcome`.
+pub const CALLS: &str = "synapsor_calls_total";
+/// How long calls took, by `tool`.
+pub const CALL_SECONDS: &str = "synapsor_call_duration_seconds";
 
 /// A finished call, ready to be rendered.
 pub struct Finished<'a> {
@@ -39,6 +47,28 @@ impl Finished<'_> {
     /// How it ended.
     pub fn result(&self) -> &Result<Answer, Refusal> {
         &self.result
+    }
+
+    /// Counts the call, and writes a line about it: who called what, how it ended, and under which request id the rest
+    /// is found.
+    pub(crate) fn note(&self, took: Duration, trace: Option<&Trace>) {
+        let tool = self.capability.map(|capability| capability.name.as_str());
+        let outcome = self.result.as_ref().map_or_else(|refusal| refusal.code().text(), |_| "OK");
+        // Names that only a client made up count as one.
+        let counted = tool.unwrap_or("unknown").to_owned();
+        metrics::counter!(CALLS, "tool" => counted.clone(), "outcome" => outcome).increment(1);
+        metrics::histogram!(CALL_SECONDS, "tool" => counted).record(took);
+        tracing::info!(
+            request_id = %self.request_id,
+            tool,
+            tenant = self.scope.as_ref().map(Scope::tenant),
+            principal = self.scope.as_ref().map(Scope::principal),
+            outcome,
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            trace_id = trace.map(Trace::trace_id),
+            parent_id = trace.map(Trace::parent_id),
+            "call"
+        );
     }
 
     /// What the wire shapes are made of.
@@ -76,7 +106,10 @@ impl App {
             .filter(|capability| self.contract.mode != Mode::ReadOnly || capability.proposal().is_none());
         let bound = capability.map(|capability| self.scope(caller, capability));
         let result = match (capability, &bound) {
-            (Some(capability), Some(Ok(scope))) => self.run(caller, capability, scope, arguments, &request_id).await,
+            (Some(capability), Some(Ok(scope))) => match capability.scope_lacking(caller.grants()) {
+                Some(lacking) => Err(no_grant(lacking).into()),
+                None => self.run(capability, scope, arguments, &request_id).await,
+            },
             (Some(_), Some(Err(unbound))) => {
                 let fix = unbound.variable.as_ref().map(|name| format!("set `{name}`"));
                 let refusal = Refusal::new(Code::TrustedContextMissing, unbound.to_string());
@@ -118,15 +151,11 @@ impl App {
 
     async fn run(
         &self,
-        caller: &Caller,
         capability: &Capability,
         scope: &Scope,
         arguments: &Map<String, Json>,
         request_id: &RequestId,
     ) -> Result<Answer, Stop> {
-        if let Some(scope) = capability.scope_lacking(caller.grants()) {
-            return Err(no_grant(scope).into());
-        }
         let args = Args::parse(capability, arguments)?;
         let seen = self.look(capability, scope, args).await?;
         if capability.proposal().is_some() {

@@ -10,6 +10,8 @@ use synapsor_core::code::Code;
 use synapsor_core::contract::http;
 use synapsor_core::refusal::Refusal;
 
+use super::trace::Trace;
+
 /// The shares of everybody who calls.
 pub struct Limits {
     bounds: http::Limits,
@@ -38,6 +40,7 @@ struct Bucket {
 pub struct Visitor {
     caller: Arc<Caller>,
     share: Option<Arc<Share>>,
+    trace: Option<Trace>,
 }
 
 /// A call that counts until it is dropped.
@@ -77,7 +80,7 @@ impl Limits {
             shares.insert(principal, Arc::downgrade(&share));
             share
         });
-        Visitor { caller, share: Some(share) }
+        Visitor { caller, share: Some(share), trace: None }
     }
 
     /// How many calls run now.
@@ -91,13 +94,26 @@ impl Visitor {
     /// The one client of a process.
     #[must_use]
     pub fn process() -> Self {
-        Self { caller: Arc::new(Caller::Process), share: None }
+        Self { caller: Arc::new(Caller::Process), share: None, trace: None }
     }
 
     /// Who calls.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// The same with the trace that its request belongs to.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Trace>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The trace that the request belongs to, for the log.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
     }
 
     /// How long a call may take.

@@ -1,5 +1,6 @@
 //! `mcp …`
 
+pub mod http;
 pub mod serve;
 
 use clap::{Subcommand, ValueEnum};
@@ -14,15 +15,18 @@ use super::smoke::boundary;
 /// Serve the tools to a model.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve over stdin and stdout.
-    Serve(serve::Args),
+    /// Serve over stdin and stdout, or over HTTP.
+    Serve(Box<serve::Args>),
+    /// Serve over HTTP: the same as `serve --transport streamable-http`.
+    ServeStreamableHttp(Box<http::AliasArgs>),
     /// Check that no tool gives a model authority it must not have.
     Smoke(boundary::Args),
 }
 
 pub(super) async fn run(command: Command, out: &Out) -> Ended {
     match command {
-        Command::Serve(args) => serve::run(args, out).await,
+        Command::Serve(args) => serve::run(*args, out).await,
+        Command::ServeStreamableHttp(args) => http::alias(*args, out).await,
         Command::Smoke(args) => boundary::smoke(&args, out),
     }
 }

@@ -126,6 +126,12 @@ impl Where {
         self.config.path()
     }
 
+    /// What relative paths in the configuration refer to.
+    #[must_use]
+    pub fn config_folder(&self) -> PathBuf {
+        self.config.folder()
+    }
+
     /// The ledger's path.
     #[must_use]
     pub fn store_path(&self, contract: &Contract) -> PathBuf {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use rmcp::RoleServer;
-use rmcp::model::{
-    CallToolResult, CustomRequest, CustomResult, ErrorCode, ErrorData, ProtocolVersion, ServerResult,
-};
+use rmcp::model::{CallToolResult, CustomRequest, CustomResult, ErrorCode, ErrorData, ProtocolVersion, ServerResult};
 use rmcp::service::RequestContext;
 use serde_json::Value as Json;
 
@@ -54,7 +52,7 @@ impl Server {
     pub(super) fn visitor(&self, context: &RequestContext<RoleServer>) -> Result<Visitor, ErrorData> {
         match &self.door {
             Door::Pipes(visitor) => Ok(visitor.clone()),
-            Door::Http => context
+            Door::Http { .. } => context
                 .extensions
                 .get::<http::request::Parts>()
                 .and_then(|parts| parts.extensions.get::<Visitor>())
@@ -74,7 +72,9 @@ impl Server {
         }
         let param = |name: &str| request.params.as_ref().and_then(|params| params.get(name));
         match param("name").and_then(Json::as_str) {
-            Some(name) if request.method == "tools/call" && param("arguments").is_some_and(|given| !given.is_object()) => {
+            Some(name)
+                if request.method == "tools/call" && param("arguments").is_some_and(|given| !given.is_object()) =>
+            {
                 let call = self.call(name, Arguments::NotAnObject, &context);
                 let result: CallToolResult = self.answer(&context, call).await?;
                 serde_json::to_value(ServerResult::CallToolResult(result))

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use rmcp::model::{
     CallToolResult, CompleteResult, ContentBlock, GetPromptResult, JsonObject, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult, ResourceContents,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult,
+    ResourceContents,
 };
 use serde_json::Value as Json;
 

@@ -10,8 +10,8 @@ use synapsor_core::code::Face;
 use synapsor_core::id::{EvidenceId, ProposalId};
 
 use super::{prompts, render};
-use crate::app::limits::{Running, Visitor};
 use crate::app::call::no_grant;
+use crate::app::limits::{Running, Visitor};
 use crate::app::share::{Page, Shared};
 use crate::app::{App, Stop};
 use crate::clock;
@@ -42,11 +42,7 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
 }
 
 /// A page of this principal's recent records, newest first.
-pub(super) async fn list(
-    app: &App,
-    visitor: &Visitor,
-    cursor: Option<&str>,
-) -> Result<ListResourcesResult, ErrorData> {
+pub(super) async fn list(app: &App, visitor: &Visitor, cursor: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
     let _running = begin(visitor)?;
     let before = match cursor.map(str::parse::<u64>) {
         None => None,

@@ -68,7 +68,7 @@ where
 {
     // A process that serves its own standard input is started anew when its configuration changes.
     let (_unchanging, catalog) = watch::channel(Arc::new(Catalog::new(app, *options)));
-    let server = Server { catalog, door: Door::Pipes(Visitor::process()) };
+    let server = Server::new(catalog, Door::Pipes(Visitor::process()));
     let running: RunningService<RoleServer, Server> = match server.serve(Lines::new(reader, writer, stopped)).await {
         Ok(running) => running,
         // It left before it said anything.
@@ -83,16 +83,18 @@ where
 
 /// The signals that ask a server to end.
 #[cfg(unix)]
-struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+pub struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Catches them from now on.
+    pub fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.0.recv() => {}
             _ = self.1.recv() => {}
@@ -102,15 +104,17 @@ impl Signals {
 
 /// The signals that ask a server to end.
 #[cfg(not(unix))]
-struct Signals;
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Catches them from now on.
+    pub fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
         // Without a way to hear of it, there is nothing to wait for.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

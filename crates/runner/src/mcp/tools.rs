@@ -1,16 +1,19 @@
 //! The tools as listed, made once, and a call of one.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use rmcp::model::{ListToolsResult, MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value as Json, json};
 use synapsor_core::answer::Called;
+use synapsor_core::caller::Grants;
 use synapsor_core::code::Code;
 use synapsor_core::contract::{Contract, ResultFormat};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::tool::{self, AliasMode};
 
 use super::{Catalog, contained, render};
+use crate::app::App;
 use crate::app::limits::Visitor;
 use crate::clock;
 
@@ -62,6 +65,12 @@ impl Tools {
             .any(|tool| tool.annotations.as_ref().is_some_and(|hints| hints.read_only_hint == Some(false)))
     }
 
+    /// The scope that a call of a tool needs and a credential does not grant.
+    pub(super) fn scope_lacking(&self, app: &App, asked: &str, held: Grants) -> Option<&'static str> {
+        let name = self.canonical.get(asked).map_or(asked, String::as_str);
+        app.contract().capability(name)?.scope_lacking(held)
+    }
+
     /// Runs a tool by its listed or canonical name. Whatever happens, there is an answer in the format's shape.
     pub(super) async fn call(
         &self,
@@ -84,7 +93,12 @@ impl Tools {
             Ok(running) => running,
             Err(busy) => return refused(catalog, visitor, name, busy),
         };
-        let call = async { catalog.app.call(visitor.caller(), name, &arguments).await.render(catalog.format) };
+        let call = async {
+            let begun = Instant::now();
+            let finished = catalog.app.call(visitor.caller(), name, &arguments).await;
+            finished.note(begun.elapsed(), visitor.trace());
+            finished.render(catalog.format)
+        };
         // Dropping a call that takes too long cancels its statement.
         match tokio::time::timeout(visitor.deadline(), contained(call)).await {
             Ok(Some(answer)) => answer,

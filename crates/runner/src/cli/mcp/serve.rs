@@ -6,24 +6,33 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use synapsor_core::code::{Code, Exit};
 use synapsor_core::config::ReadOptions;
-use synapsor_core::contract::ResultFormat;
+use synapsor_core::contract::{ResultFormat, TrustRule};
 use synapsor_core::refusal::Refusal;
 use synapsor_db::ledger::{Lease, LeaseError};
 
-use super::Aliases;
-use crate::app::Stop;
+use super::{Aliases, http};
+use crate::app::{App, Stop};
 use crate::cli::Ended;
 use crate::cli::open::{IfMissing, Where};
 use crate::cli::print::Out;
 use crate::clock;
 use crate::mcp::{ServeOptions, serve_stdio};
 
-/// Serve the configured tools over stdin and stdout, until the client ends it.
+/// Serve the configured tools to a model.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How the client connects.
     #[arg(long, value_enum, default_value = "stdio")]
     transport: Transport,
+    #[command(flatten)]
+    tools: ToolArgs,
+    #[command(flatten)]
+    http: http::HttpArgs,
+}
+
+/// What is served, however the client connects.
+#[derive(Debug, clap::Args)]
+pub struct ToolArgs {
     /// Serve reads only: proposal tools are not listed, and what matters for writing alone is not checked.
     #[arg(long)]
     read_only: bool,
@@ -44,6 +53,8 @@ pub struct Args {
 enum Transport {
     /// Over stdin and stdout.
     Stdio,
+    /// Over HTTP, to many clients.
+    StreamableHttp,
 }
 
 /// The shape of tool results.
@@ -60,16 +71,25 @@ enum FormatWord {
 }
 
 pub(super) async fn run(args: Args, out: &Out) -> Ended {
-    let aliases = args.aliases.mode()?;
-    let app = args.place.app_with(out, IfMissing::Make, &ReadOptions { read_only: args.read_only })?;
-    let result_format = args.result_format.map_or(app.contract().result_format, |word| match word {
-        FormatWord::V1 => ResultFormat::V1,
-        FormatWord::V2 => ResultFormat::V2,
-        FormatWord::V2Dual => ResultFormat::V2Dual,
-    });
-    let Transport::Stdio = args.transport;
-    let _lease = lease(&args.place.store_path(app.contract()), args.allow_concurrent_store, out)?;
-    let options = ServeOptions { alias_mode: aliases, result_format };
+    match args.transport {
+        Transport::StreamableHttp => http::run(args.tools, args.http, out).await,
+        Transport::Stdio => {
+            args.http.refuse()?;
+            stdio(args.tools, out).await
+        }
+    }
+}
+
+async fn stdio(args: ToolArgs, out: &Out) -> Ended {
+    let (app, options) = args.open(out)?;
+    if app.contract().capabilities.iter().any(|capability| capability.trust == TrustRule::HttpClaims) {
+        let message =
+            "a context takes tenant and principal from what clients prove over HTTP, and stdin proves nothing";
+        return Err(Refusal::new(Code::TrustedContextMissing, message)
+            .with_fix("serve with `--transport streamable-http`, or use the provider `environment`")
+            .into());
+    }
+    let _lease = args.lease(&app, "stdio", out)?;
     serve_stdio(Arc::new(app), options).await.map_err(|fault| {
         tracing::error!(error = &fault as &dyn std::error::Error, "serving ended");
         Refusal::new(Code::Internal, fault.to_string())
@@ -77,12 +97,45 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
     Ok(Exit::Done)
 }
 
+impl ToolArgs {
+    /// Opens what is served, and says how.
+    pub(super) fn open(&self, out: &Out) -> Result<(App, ServeOptions), Stop> {
+        let alias_mode = self.aliases.mode()?;
+        let app = self.place.app_with(out, IfMissing::Make, &self.read_options())?;
+        let result_format = self.result_format.map_or(app.contract().result_format, |word| match word {
+            FormatWord::V1 => ResultFormat::V1,
+            FormatWord::V2 => ResultFormat::V2,
+            FormatWord::V2Dual => ResultFormat::V2Dual,
+        });
+        Ok((app, ServeOptions { alias_mode, result_format }))
+    }
+
+    /// Reads the configuration again, for a server that has one already.
+    pub(super) fn again(&self, app: &App, out: &Out) -> Result<App, Stop> {
+        let contract = self.place.contract(out, &self.read_options())?;
+        Ok(app.under(contract, &self.place.config_path())?)
+    }
+
+    /// Takes the ledger's lease for as long as the result lives.
+    pub(super) fn lease(&self, app: &App, transport: &str, out: &Out) -> Result<Option<Lease>, Stop> {
+        lease(&self.place.store_path(app.contract()), transport, self.allow_concurrent_store, out)
+    }
+
+    pub(super) fn place(&self) -> &Where {
+        &self.place
+    }
+
+    fn read_options(&self) -> ReadOptions {
+        ReadOptions { read_only: self.read_only }
+    }
+}
+
 /// Takes the ledger's lease for as long as the result lives. A ledger in memory has none to take.
-fn lease(store: &Path, allow_concurrent: bool, out: &Out) -> Result<Option<Lease>, Stop> {
+fn lease(store: &Path, transport: &str, allow_concurrent: bool, out: &Out) -> Result<Option<Lease>, Stop> {
     if store == Path::new(":memory:") {
         return Ok(None);
     }
-    let holder = match Lease::take(store, "stdio", clock::now()) {
+    let holder = match Lease::take(store, transport, clock::now()) {
         Ok(lease) => return Ok(Some(lease)),
         Err(LeaseError::Fault(fault)) => return Err(fault.into()),
         Err(LeaseError::Held(holder)) => holder,
