@@ -15,6 +15,7 @@ pub use output::Output;
 pub(crate) use output::exit_code;
 
 use crate::PYTHON;
+use crate::http::HttpServer;
 use crate::stdio::StdioClient;
 use output::Filter;
 
@@ -107,6 +108,14 @@ impl TestEnv {
     /// Starts the binary as an MCP server on its standard input and output.
     pub fn spawn_stdio<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> StdioClient {
         StdioClient::spawn(self.command(args))
+    }
+
+    /// Starts the binary as a server over HTTP on a free port of loopback.
+    #[track_caller]
+    pub fn spawn_http<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> HttpServer {
+        let mut command = self.command(["-v", "mcp", "serve", "--transport", "streamable-http", "--port", "0"]);
+        command.args(args);
+        HttpServer::spawn(command)
     }
 
     /// Runs a Python script with the official `mcp` package. The script finds the binary's path in `SYNAPSOR_RUNNER`

@@ -17,6 +17,8 @@ pub mod database;
 #[cfg(feature = "tests")]
 pub mod env;
 #[cfg(feature = "tests")]
+pub mod http;
+#[cfg(feature = "tests")]
 pub mod link;
 pub mod servers;
 #[cfg(feature = "tests")]

@@ -1,0 +1,206 @@
+//! Every endpoint against everything that should not come in: the right status, and nothing about what is behind it.
+
+use serde_json::json;
+use synapsor_testkit::http::{Connection, HttpServer, Reply, modern};
+use synapsor_testkit::stdio::MODERN;
+
+use crate::world::{ACME, INSPECT, World};
+
+/// What no answer to an intruder may hold.
+const BEHIND: [&str; 8] = ["acme", "globex", "invoice", "INV-", "secret-note", "sqlite", "TOKEN", "synapsor-runner"];
+
+/// The endpoints, with what they answer to a proper request.
+const ENDPOINTS: [(&str, &str, u16); 7] = [
+    ("GET", "/healthz", 200),
+    ("GET", "/readyz", 200),
+    ("POST", "/mcp", 200),
+    ("GET", "/mcp", 400),
+    ("DELETE", "/mcp", 400),
+    ("GET", "/.well-known/oauth-protected-resource", 404),
+    ("GET", "/nothing", 404),
+];
+
+fn ask(connection: &mut Connection, (method, path): (&str, &str), headers: &[(&str, &str)]) -> Reply {
+    let body = if method == "POST" { modern("tools/list", &json!({})) } else { String::new() };
+    let mut all = headers.to_vec();
+    if method == "POST" {
+        all.extend([("mcp-protocol-version", MODERN), ("mcp-method", "tools/list")]);
+    }
+    connection.request(method, path, &all, &body)
+}
+
+#[track_caller]
+fn refused(reply: &Reply, status: u16, what: &str) {
+    assert_eq!(reply.status, status, "{what}: {reply:?}");
+    let said = format!("{:?}{}", reply.headers, reply.body);
+    for word in BEHIND {
+        assert!(!said.contains(word), "{what} tells of {word:?}: {said}");
+    }
+}
+
+#[test]
+fn nobody_comes_in_who_should_not() {
+    let world = World::new();
+    let good = format!("Bearer {ACME}");
+    for (method, path, usual) in ENDPOINTS {
+        // Each on a server of its own: who guesses much has to wait.
+        let server = world.serve(&[]);
+        let what = format!("{method} {path}");
+        let mut connection = server.connect();
+        let protected = path == "/mcp";
+        let proper = ask(&mut connection, (method, path), &[("authorization", &good)]);
+        assert_eq!(proper.status, usual, "{what}: {proper:?}");
+        let without = if protected { 401 } else { usual };
+        let wrong = [
+            None,
+            Some("Bearer wrong"),
+            Some("Bearer"),
+            Some("Bearer "),
+            Some("Basic YWNtZTphY21l"),
+            Some("Bearer acme-token-5f2b8c1d9"),
+            Some("Bearer acme-token-5f2b8c1d9e0"),
+            Some("Bearer eyJhbGciOiJub25lIn0.e30."),
+        ];
+        for credential in wrong {
+            let headers: Vec<_> = credential.iter().map(|value| ("authorization", *value)).collect();
+            let reply = ask(&mut connection, (method, path), &headers);
+            if protected {
+                refused(&reply, without, &format!("{what} with {credential:?}"));
+                assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"), "{reply:?}");
+            } else {
+                assert_eq!(reply.status, without, "{what} with {credential:?}: {reply:?}");
+            }
+        }
+        let twice = ask(&mut connection, (method, path), &[("authorization", &good), ("authorization", &good)]);
+        assert_eq!(twice.status, without, "{what} with two credentials");
+        for (name, value) in [
+            ("host", "evil.example"),
+            ("host", "127.0.0.1.evil.example"),
+            ("host", ""),
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+        ] {
+            let reply = ask(&mut connection, (method, path), &[("authorization", &good), (name, value)]);
+            refused(&reply, 403, &format!("{what} with {name} {value:?}"));
+            assert_eq!(reply.header("access-control-allow-origin"), None, "{reply:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_is_bounded_in_size_and_time() {
+    let world = World::with(|config| config["http"]["limits"] = json!({ "body_bytes": 4096 }));
+    let server = world.serve(&[]);
+    let good = format!("Bearer {ACME}");
+    let headers = [("authorization", good.as_str())];
+
+    // Announced too large, and too large without an announcement.
+    let large = format!("{{\"x\":\"{}\"}}", "x".repeat(5000));
+    let reply = server.connect().request("POST", "/mcp", &headers, &large);
+    refused(&reply, 413, "a large body");
+    let head =
+        format!("POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: {good}\r\ntransfer-encoding: chunked\r\n\r\n");
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
+    let answer = server.raw(format!("{head}{chunk}{chunk}0\r\n\r\n").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    // Nobody reads what a stranger sends.
+    let reply = server.connect().request("POST", "/mcp", &[], &large);
+    refused(&reply, 401, "a large body of a stranger");
+
+    // A body that does not come.
+    let head =
+        format!("POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: {good}\r\ncontent-length: 100\r\n\r\n{{");
+    let answer = server.raw(head.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("body_too_slow"), "{answer}");
+
+    // Heads that are too long, or hold too much.
+    let many = (0..200).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
+    let answer = server.raw(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{many}\r\n").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let long = "y".repeat(100_000);
+    let answer = server.raw(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {long}\r\n\r\n").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    alive(&server);
+}
+
+#[test]
+fn what_is_no_message_is_answered_and_harms_nothing() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let good = format!("Bearer {ACME}");
+    let mut connection = server.connect();
+    let modern_headers =
+        [("authorization", good.as_str()), ("mcp-protocol-version", MODERN), ("mcp-method", "tools/call")];
+    for body in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "\u{feff}{}",
+        "{\"jsonrpc\":\"2.0\"}",
+        "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}",
+        "{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}",
+        &"[".repeat(20_000),
+        &format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000)),
+    ] {
+        let reply = connection.request("POST", "/mcp", &modern_headers, body);
+        let start: String = body.chars().take(40).collect();
+        assert!((400..500).contains(&reply.status), "{start}: {reply:?}");
+    }
+    for (method, path) in
+        [("PUT", "/mcp"), ("PATCH", "/mcp"), ("TRACE", "/mcp"), ("POST", "/healthz"), ("DELETE", "/readyz")]
+    {
+        let reply = connection.request(method, path, &[("authorization", &good)], "");
+        assert_eq!(reply.status, 405, "{method} {path}: {reply:?}");
+    }
+    for path in ["/mcp/", "//mcp", "/MCP", "/mcp/../mcp", "/%6dcp", "/mcp%00", "/metrics", "/apply", "/approve", "/"] {
+        let reply = connection.request("POST", path, &[("authorization", &good)], "{}");
+        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+    }
+    for junk in ["\r\n\r\n", "GARBAGE\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", "\u{16}\u{3}\u{1}"] {
+        let answer = server.raw(junk.as_bytes());
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{junk:?}: {answer}");
+    }
+    alive(&server);
+}
+
+#[test]
+fn who_keeps_guessing_must_wait_and_does_not_lock_others_out() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut connection = server.connect();
+    let told = (0..60)
+        .map(|n| connection.call(&format!("guess-{n}"), INSPECT, &json!({ "invoice_id": "INV-1" })))
+        .filter(|reply| reply.status == 429)
+        .count();
+    assert!(told > 20, "{told}");
+    let reply = connection.call("guess", INSPECT, &json!({ "invoice_id": "INV-1" }));
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")), "{reply:?}");
+    alive(&server);
+}
+
+#[test]
+fn browsers_are_told_what_allowed_pages_may_do() {
+    let world = World::with(|config| config["http"]["allowed_origins"] = json!(["https://app.example"]));
+    let server = world.serve(&["--cors-origin", "http://localhost:3000"]);
+    let mut connection = server.connect();
+    for (origin, allowed) in
+        [("https://app.example", true), ("http://localhost:3000", true), ("http://localhost:3001", false)]
+    {
+        let wanted = [("origin", origin), ("access-control-request-method", "POST")];
+        let reply = connection.request("OPTIONS", "/mcp", &wanted, "");
+        assert_eq!(reply.header("access-control-allow-origin"), allowed.then_some(origin), "{reply:?}");
+        assert_eq!(reply.status, if allowed { 200 } else { 403 });
+    }
+    let good = format!("Bearer {ACME}");
+    let reply = ask(&mut connection, ("POST", "/mcp"), &[("authorization", &good), ("origin", "https://app.example")]);
+    assert_eq!(reply.header("access-control-expose-headers"), Some("mcp-session-id,www-authenticate"), "{reply:?}");
+}
+
+/// The server still does its work.
+#[track_caller]
+fn alive(server: &HttpServer) {
+    let reply = server.connect().call(ACME, INSPECT, &json!({ "invoice_id": "INV-1" }));
+    assert_eq!(reply.json()["result"]["structuredContent"]["ok"], json!(true), "{reply:?}");
+}

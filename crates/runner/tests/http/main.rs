@@ -1,0 +1,15 @@
+//! The HTTP server, as clients and intruders see it: the real binary, real sockets, real databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a wrong answer may end the test"
+)]
+
+mod gate;
+mod scopes;
+mod sessions;
+mod start;
+mod stop;
+mod tenants;
+mod world;
