@@ -147,8 +147,10 @@ pub(crate) fn table(engine: EngineKind) -> Table {
 
 pub(crate) fn scope() -> Scope {
     let rule = proposal().trust;
-    Scope::bind(&Caller::Process, &rule, |name| Some(if name == "SYNAPSOR_TENANT_ID" { "acme" } else { "support.agent" }.to_owned()))
-        .expect("both are set")
+    Scope::bind(&Caller::Process, &rule, |name| {
+        Some(if name == "SYNAPSOR_TENANT_ID" { "acme" } else { "support.agent" }.to_owned())
+    })
+    .expect("both are set")
 }
 
 /// Arguments that [`proposal`] accepts.

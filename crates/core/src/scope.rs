@@ -24,11 +24,7 @@ pub struct Unbound {
 impl Scope {
     /// Binds the scope of a caller: its own where it has proven one, else what the rule says of this process. `lookup`
     /// gives the value of an environment variable; nothing a model sends gets here.
-    pub fn bind(
-        caller: &Caller,
-        rule: &TrustRule,
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Unbound> {
+    pub fn bind(caller: &Caller, rule: &TrustRule, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Unbound> {
         if let Caller::Client(identity) = caller {
             let (tenant, principal) = (identity.tenant.clone(), identity.principal.clone());
             return Ok(Self { tenant, principal, provenance: identity.provenance });
