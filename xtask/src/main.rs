@@ -3,6 +3,7 @@
 
 mod ci;
 mod generate;
+mod node;
 mod oracle;
 mod packages;
 mod process;

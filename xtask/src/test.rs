@@ -8,7 +8,7 @@ use synapsor_testkit::PYTHON;
 use synapsor_testkit::servers::Servers;
 
 use crate::process::{cargo, root, run, succeeds};
-use crate::{packages, python};
+use crate::{node, packages, python};
 
 /// Names the variable that holds the path of the release binary, for tests through it.
 const RELEASE: &str = "SYNAPSOR_TEST_RELEASE";
@@ -29,6 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     packages::ensure_servers()?;
     let python = python::ensure()?;
+    let node = node::ensure(&python)?;
     let narrowed = args.filters.iter().any(|arg| arg == "-p" || arg.starts_with("--package"));
     let servers = Servers::start()?;
     let mut tests =
@@ -37,7 +38,7 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
         tests.args(["--workspace", "--features", "xtask/gen,synapsor-runner/faults"]);
         tests.envs(release_binaries()?);
     }
-    tests.args(&args.filters).envs(servers.env()).env(PYTHON, python);
+    tests.args(&args.filters).envs(servers.env()).envs(node).env(PYTHON, python);
     // Nothing is printed after the runner's own summary, failed or not.
     let status = tests.status().map_err(|e| format!("cannot start cargo: {e}"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -14,15 +14,16 @@ use std::time::{Duration, Instant};
 pub use output::Output;
 pub(crate) use output::exit_code;
 
-use crate::PYTHON;
 use crate::http::HttpServer;
 use crate::stdio::StdioClient;
+use crate::{NODE, NODE_MODULES, PYTHON};
 use output::Filter;
 
 /// Names the variable in which a Python script finds the path of the binary.
 pub const RUNNER: &str = "SYNAPSOR_RUNNER";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest is the conformance suite, on a machine that runs every test at once.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Holds the folder, the variables and the binary that commands run with.
 ///
@@ -95,7 +96,7 @@ impl TestEnv {
         command
     }
 
-    /// Runs the binary to its end without input. Panics if it takes longer than a minute.
+    /// Runs the binary to its end without input. Panics if it takes longer than three minutes.
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
         self.finish(self.command(args), "")
     }
@@ -121,13 +122,19 @@ impl TestEnv {
     /// Runs a Python script with the official `mcp` package. The script finds the binary's path in `SYNAPSOR_RUNNER`
     /// and every variable of this environment in its own, to hand them on to the server it starts.
     pub fn python_client<A: AsRef<OsStr>>(&self, script: &Path, args: impl IntoIterator<Item = A>) -> Output {
-        let python = std::env::var_os(PYTHON).unwrap_or_else(|| {
-            panic!("{PYTHON} is not set: run the tests with `cargo xtask test [filter]`, which makes one")
-        });
-        let mut command = Command::new(python);
+        let mut command = Command::new(provided(PYTHON));
         command.arg(script).args(args);
         self.isolate(&mut command);
         command.env(RUNNER, &self.binary).env("PYTHONDONTWRITEBYTECODE", "1");
+        self.finish(command, "")
+    }
+
+    /// Runs a script for Node that finds the packages of `crates/testkit/node`; otherwise as [`TestEnv::python_client`].
+    pub fn node_client<A: AsRef<OsStr>>(&self, script: &Path, args: impl IntoIterator<Item = A>) -> Output {
+        let mut command = Command::new(provided(NODE));
+        command.arg(script).args(args);
+        self.isolate(&mut command);
+        command.env(RUNNER, &self.binary).env("NODE_PATH", provided(NODE_MODULES));
         self.finish(command, "")
     }
 
@@ -186,4 +193,12 @@ impl TestEnv {
         };
         Output { status: exit_code(status), stdout, stderr }
     }
+}
+
+/// What `cargo xtask test` installed and named in a variable.
+fn provided(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable).unwrap_or_else(|| {
+        panic!("{variable} is not set: run the tests with `cargo xtask test [filter]`, which makes one")
+    });
+    path.into()
 }

@@ -24,5 +24,11 @@ pub mod servers;
 #[cfg(feature = "tests")]
 pub mod stdio;
 
-/// Names the variable that holds the path of a Python interpreter which has the official `mcp` package.
+/// Names the variable that holds the path of a Python interpreter which has the official `mcp` package and `openai-agents`.
 pub const PYTHON: &str = "SYNAPSOR_TEST_PYTHON";
+
+/// Names the variable that holds the path of a Node.
+pub const NODE: &str = "SYNAPSOR_TEST_NODE";
+
+/// Names the variable that holds the folder of the JavaScript packages: MCP clients and the conformance suite.
+pub const NODE_MODULES: &str = "SYNAPSOR_TEST_NODE_MODULES";

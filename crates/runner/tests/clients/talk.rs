@@ -1,0 +1,88 @@
+//! Each client lists the tools, reads a row, asks for another tenant's, and proposes a change.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+use synapsor_testkit::stdio::{LEGACY, MODERN};
+
+use crate::world::billing;
+
+#[test]
+fn the_official_python_client() {
+    check("client.py", "mcp", &[("auto", MODERN), ("legacy", LEGACY)]);
+}
+
+#[test]
+fn the_openai_agents_sdk() {
+    check("client.py", "agents", &[("default", MODERN)]);
+}
+
+#[test]
+fn the_first_typescript_sdk() {
+    check("client.cjs", "sdk", &[("default", LEGACY)]);
+}
+
+#[test]
+fn the_second_typescript_client() {
+    check("client.cjs", "client", &[("default", LEGACY), ("auto", MODERN)]);
+}
+
+#[test]
+fn the_inspector() {
+    check("inspector.cjs", "inspector", &[("default", LEGACY), ("modern", MODERN)]);
+}
+
+/// Lets the script talk to the server in each era, every time on a fresh ledger, and checks which revision came of it.
+#[track_caller]
+fn check(script: &str, client: &str, eras: &[(&str, &str)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+    for (era, revision) in eras {
+        let env = billing();
+        let args = [client, era, "stdio", &calls().to_string()];
+        let output =
+            if script.ends_with(".py") { env.python_client(&path, args) } else { env.node_client(&path, args) };
+        assert_eq!(output.status, 0, "{client}, {era}: {}{}", output.stdout, output.stderr);
+        let said: Json = serde_json::from_str(&output.stdout).unwrap();
+        assert_eq!([&said["revision"], &said["server"]], [revision, "synapsor-runner"], "{client}, {era}");
+        was_served(&said);
+        let ledger = env.run(["proposals", "list", "--json"]).json();
+        assert_eq!(ledger["proposals"].as_array().map(Vec::len), Some(1), "{client}, {era}: {ledger}");
+        let (kept, told) = (&ledger["proposals"][0], &said["proposed"]["structuredContent"]["proposal"]);
+        assert_eq!([&kept["proposal_id"], &kept["state"]], [&told["id"], &json!("pending_review")]);
+    }
+}
+
+/// What a client calls, by the name under which it gives the result back.
+fn calls() -> Json {
+    json!({
+        "read": ["billing.inspect_invoice", { "invoice_id": "INV-3001" }],
+        "foreign": ["billing.inspect_invoice", { "invoice_id": "INV-9001" }],
+        "proposed": ["billing.propose_late_fee_waiver", { "invoice_id": "INV-3001", "reason": "goodwill" }],
+    })
+}
+
+/// Checks what is the same for every client: the tools, and an envelope that arrived whole for each call.
+#[track_caller]
+fn was_served(said: &Json) {
+    let tools = [
+        "support.inspect_ticket",
+        "support.propose_plan_credit",
+        "billing.inspect_invoice",
+        "billing.propose_late_fee_waiver",
+    ];
+    assert_eq!(said["tools"], json!(tools));
+    for (call, ok) in [("read", true), ("foreign", false), ("proposed", true)] {
+        let result = &said[call];
+        let envelope = &result["structuredContent"];
+        assert_eq!([&envelope["ok"], &result["isError"]], [ok, !ok].map(Json::from).each_ref(), "{call}: {result}");
+        let text: Json = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!(text, *envelope, "{call}");
+    }
+    let read = &said["read"]["structuredContent"]["data"];
+    assert_eq!([&read["customer_id"], &read["late_fee_cents"]], [&json!("cust_acme_1"), &json!(5500)]);
+    let foreign = &said["foreign"]["structuredContent"];
+    assert_eq!([&foreign["error"]["code"], &foreign["data"]], [&json!("NOT_FOUND_IN_TENANT"), &Json::Null]);
+    let proposal = &said["proposed"]["structuredContent"]["proposal"];
+    assert_eq!(proposal["state"], json!("review_required"));
+    assert_eq!(proposal["diff"]["late_fee_cents"], json!({ "before": 5500, "proposed": 0 }));
+}
