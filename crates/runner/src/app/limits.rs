@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use synapsor_core::caller::Caller;
@@ -16,7 +16,7 @@ use super::trace::Trace;
 pub struct Limits {
     bounds: http::Limits,
     running: Arc<AtomicU32>,
-    shares: Mutex<HashMap<(String, String), Weak<Share>>>,
+    shares: Mutex<HashMap<(String, String), Arc<Share>>>,
 }
 
 /// What one principal of one tenant uses, whatever its credentials and sessions are.
@@ -65,21 +65,21 @@ impl Limits {
             Caller::Client(identity) => (identity.tenant.clone(), identity.principal.clone()),
         };
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = shares.get(&principal).and_then(Weak::upgrade).unwrap_or_else(|| {
-            // Those who left are forgotten whenever somebody new comes.
-            shares.retain(|_, share| share.strong_count() > 0);
-            let share = Arc::new(Share {
-                bounds: self.bounds,
-                everybody: Arc::clone(&self.running),
-                running: AtomicU32::new(0),
-                begun: Mutex::new(Bucket {
-                    calls: f64::from(self.bounds.per_principal_rate.unwrap_or_default()),
-                    filled: Instant::now(),
-                }),
-            });
-            shares.insert(principal, Arc::downgrade(&share));
-            share
+        if let Some(share) = shares.get(&principal) {
+            return Visitor { caller, share: Some(Arc::clone(share)), trace: None };
+        }
+        // Those who left are forgotten whenever somebody new comes, once they would find all of their share again.
+        shares.retain(|_, share| Arc::strong_count(share) > 1 || !share.is_whole());
+        let share = Arc::new(Share {
+            bounds: self.bounds,
+            everybody: Arc::clone(&self.running),
+            running: AtomicU32::new(0),
+            begun: Mutex::new(Bucket {
+                calls: f64::from(self.bounds.per_principal_rate.unwrap_or_default()),
+                filled: Instant::now(),
+            }),
         });
+        shares.insert(principal, Arc::clone(&share));
         Visitor { caller, share: Some(share), trace: None }
     }
 
@@ -143,17 +143,28 @@ impl Visitor {
 impl Share {
     /// Takes one call out of the bucket.
     fn take_one(&self) -> Result<(), Refusal> {
-        let Some(rate) = self.bounds.per_principal_rate.map(f64::from) else { return Ok(()) };
-        let mut bucket = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let gained = now.saturating_duration_since(bucket.filled).as_secs_f64() * rate;
-        bucket.calls = (bucket.calls + gained).min(rate);
-        bucket.filled = now;
+        let Some(mut bucket) = self.bucket() else { return Ok(()) };
         if bucket.calls < 1.0 {
             return Err(Refusal::new(Code::Overloaded, "this principal begins more calls a second than it may"));
         }
         bucket.calls -= 1.0;
         Ok(())
+    }
+
+    /// Whether the bucket is full.
+    fn is_whole(&self) -> bool {
+        self.bucket().is_none_or(|bucket| Some(bucket.calls) >= self.bounds.per_principal_rate.map(f64::from))
+    }
+
+    /// The bucket as it is now; `None` where the rate is not limited.
+    fn bucket(&self) -> Option<MutexGuard<'_, Bucket>> {
+        let rate = self.bounds.per_principal_rate.map(f64::from)?;
+        let mut bucket = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let gained = now.saturating_duration_since(bucket.filled).as_secs_f64() * rate;
+        bucket.calls = (bucket.calls + gained).min(rate);
+        bucket.filled = now;
+        Some(bucket)
     }
 }
 
@@ -209,10 +220,15 @@ mod tests {
     #[test]
     fn a_principal_begins_no_more_than_its_rate() {
         let limits = Limits::new(http::Limits { per_principal_rate: Some(3), ..http::Limits::default() });
-        let visitor = limits.visitor(client("a"));
-        let begun = (0..10).filter(|_| visitor.begin().is_ok()).count();
-        assert!((3..=4).contains(&begun), "{begun}");
-        limits.visitor(client("b")).begin().expect("another principal has its own");
+        let started = Instant::now();
+        // One after another, nothing of it in between.
+        let begun = |principal: &str| (0..10).filter(|_| limits.visitor(client(principal)).begin().is_ok()).count();
+        let first = begun("a");
+        // Another principal has its own, and its coming forgets nobody who used theirs.
+        let (other, again) = (begun("b"), begun("a"));
+        let most = 3 + (started.elapsed().as_secs_f64() * 3.0).ceil() as usize;
+        assert!(first >= 3 && first + again <= most, "{first} and {again} of {most}");
+        assert!((3..=most).contains(&other), "{other} of {most}");
     }
 
     #[test]
