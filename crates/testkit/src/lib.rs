@@ -19,6 +19,8 @@ pub mod env;
 #[cfg(feature = "tests")]
 pub mod http;
 #[cfg(feature = "tests")]
+pub mod issuer;
+#[cfg(feature = "tests")]
 pub mod link;
 pub mod servers;
 #[cfg(feature = "tests")]

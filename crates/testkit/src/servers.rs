@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use binaries::{Missing, PGBOUNCER, missing};
+pub use certificates::self_signed;
 pub use mariadb::OwnMariadb;
 pub use pooler::Pooler;
 pub use postgres::OwnPostgres;

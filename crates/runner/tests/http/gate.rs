@@ -4,10 +4,11 @@ use serde_json::json;
 use synapsor_testkit::http::{Connection, HttpServer, Reply, modern};
 use synapsor_testkit::stdio::MODERN;
 
+use crate::jwt::Issuer;
 use crate::world::{ACME, INSPECT, World};
 
 /// What no answer to an intruder may hold.
-const BEHIND: [&str; 8] = ["acme", "globex", "invoice", "INV-", "secret-note", "sqlite", "TOKEN", "synapsor-runner"];
+const BEHIND: [&str; 8] = ["acme", "globex", "invoice", "INV-", "secret-note", "sqlite", "TOKEN", "issuer.example"];
 
 /// The endpoints, with what they answer to a proper request.
 const ENDPOINTS: [(&str, &str, u16); 7] = [
@@ -16,7 +17,7 @@ const ENDPOINTS: [(&str, &str, u16); 7] = [
     ("POST", "/mcp", 200),
     ("GET", "/mcp", 400),
     ("DELETE", "/mcp", 400),
-    ("GET", "/.well-known/oauth-protected-resource", 404),
+    ("GET", "/.well-known/oauth-protected-resource", 200),
     ("GET", "/nothing", 404),
 ];
 
@@ -40,8 +41,12 @@ fn refused(reply: &Reply, status: u16, what: &str) {
 
 #[test]
 fn nobody_comes_in_who_should_not() {
-    let world = World::new();
+    let issuer = Issuer::new();
+    let world = World::with(|config| issuer.configure(config, &[]));
+    world.env.write("keys.json", issuer.keys());
     let good = format!("Bearer {ACME}");
+    let bad_tokens = issuer.bad_tokens();
+    let unknown = "00000000-0000-4000-8000-000000000000";
     for (method, path, usual) in ENDPOINTS {
         // Each on a server of its own: who guesses much has to wait.
         let server = world.serve(&[]);
@@ -52,25 +57,31 @@ fn nobody_comes_in_who_should_not() {
         assert_eq!(proper.status, usual, "{what}: {proper:?}");
         let without = if protected { 401 } else { usual };
         let wrong = [
-            None,
-            Some("Bearer wrong"),
-            Some("Bearer"),
-            Some("Bearer "),
-            Some("Basic YWNtZTphY21l"),
-            Some("Bearer acme-token-5f2b8c1d9"),
-            Some("Bearer acme-token-5f2b8c1d9e0"),
-            Some("Bearer eyJhbGciOiJub25lIn0.e30."),
+            "Bearer wrong",
+            "Bearer",
+            "Bearer ",
+            "Basic YWNtZTphY21l",
+            "Bearer acme-token-5f2b8c1d9",
+            "Bearer acme-token-5f2b8c1d9e0",
         ];
-        for credential in wrong {
-            let headers: Vec<_> = credential.iter().map(|value| ("authorization", *value)).collect();
+        let wrong = wrong.map(|value| (value, Some(value.to_owned()))).into_iter().chain([("nothing", None)]);
+        let bad = bad_tokens.iter().map(|(name, token)| (*name, Some(format!("Bearer {token}"))));
+        for (name, credential) in wrong.chain(bad) {
+            let headers: Vec<_> = credential.iter().map(|value| ("authorization", value.as_str())).collect();
             let reply = ask(&mut connection, (method, path), &headers);
             if protected {
-                refused(&reply, without, &format!("{what} with {credential:?}"));
-                assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"), "{reply:?}");
+                refused(&reply, without, &format!("{what} with {name}"));
+                let error = if credential.is_some() { "Bearer error=\"invalid_token\", " } else { "Bearer " };
+                let challenge = reply.header("www-authenticate").unwrap();
+                assert!(challenge.starts_with(error), "{what} with {name}: {challenge}");
+                assert!(challenge.contains("/.well-known/oauth-protected-resource/mcp\""), "{challenge}");
             } else {
-                assert_eq!(reply.status, without, "{what} with {credential:?}: {reply:?}");
+                assert_eq!(reply.status, without, "{what} with {name}: {reply:?}");
             }
         }
+        // A session is looked for only where there are sessions.
+        let nowhere = ask(&mut connection, (method, path), &[("authorization", &good), ("mcp-session-id", unknown)]);
+        assert_eq!(nowhere.status, if protected { 404 } else { usual }, "{what} in no session: {nowhere:?}");
         let twice = ask(&mut connection, (method, path), &[("authorization", &good), ("authorization", &good)]);
         assert_eq!(twice.status, without, "{what} with two credentials");
         for (name, value) in [

@@ -7,6 +7,7 @@
 )]
 
 mod gate;
+mod jwt;
 mod scopes;
 mod sessions;
 mod start;

@@ -17,13 +17,20 @@ pub(super) struct Certificates<'a> {
     pub(super) dir: &'a Path,
 }
 
+/// Writes `<name>.pem` and `<name>.key` into a folder, signed by itself for the name `localhost`.
+pub fn self_signed(dir: &Path, name: &str) -> Result<(), String> {
+    let certificates = Certificates { dir };
+    certificates.settings()?;
+    certificates.request(name, "/CN=localhost", EXTENSIONS_OF_SERVER, &[])
+}
+
 impl Certificates<'_> {
     /// Writes the authorities `ca.pem` and `foreign-ca.pem`, and into each of the homes `server.pem` and `server.key`,
     /// signed by the first for the name `localhost`.
     ///
     /// The name is all they vouch for: the same server reached as `127.0.0.1` must fail a check of the host name.
     pub(super) fn write(&self, homes: &[&str]) -> Result<(), String> {
-        fs::write(self.dir.join("openssl.cnf"), SETTINGS).map_err(|e| format!("openssl.cnf: {e}"))?;
+        self.settings()?;
         for name in ["ca", "foreign-ca"] {
             self.request(name, "/CN=throwaway authority for tests", EXTENSIONS_OF_AUTHORITY, &[])?;
         }
@@ -32,6 +39,10 @@ impl Certificates<'_> {
             self.request(&format!("{home}/server"), "/CN=localhost", EXTENSIONS_OF_SERVER, &signed_by_us)?;
         }
         Ok(())
+    }
+
+    fn settings(&self) -> Result<(), String> {
+        fs::write(self.dir.join("openssl.cnf"), SETTINGS).map_err(|e| format!("openssl.cnf: {e}"))
     }
 
     fn request(&self, name: &str, subject: &str, extensions: [&str; 2], signer: &[&str]) -> Result<(), String> {

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::issuer::{Key, now, padded, rules, set_of, with};
+use super::issuer::{Key, NOW, now, padded, rules, set_of, with};
 use crate::clock::Moment;
 use crate::http::jwt::remote::{FRESH, PAUSE, QUIET, Remote, VALID};
 use crate::http::jwt::{Denied, Source, Verifier, Why};
@@ -113,11 +113,11 @@ async fn keys_are_asked_for_once_and_again_when_they_are_old() {
     for (after, requests) in
         [(Duration::ZERO, 1), (SECOND, 1), (FRESH - SECOND, 1), (FRESH, 2), (FRESH + SECOND, 2), (FRESH * 2, 3)]
     {
-        assert_eq!(verify(&verifier, &key.token(), start.later(after)).await, Ok(()));
+        assert_eq!(verify(&verifier, &key.token(NOW), start.later(after)).await, Ok(()));
         assert_eq!(server.requests(), requests, "after {after:?}");
     }
     // By the clock of this machine too.
-    assert!(server.verifier().verify(&key.token(), now()).await.is_ok());
+    assert!(server.verifier().verify(&key.token(NOW), now()).await.is_ok());
     assert_eq!(server.requests(), 4);
 }
 
@@ -126,17 +126,17 @@ async fn an_unknown_key_is_asked_for_now_and_then() {
     let (old, new) = (Key::ed25519("old"), Key::p256("new"));
     let server = Server::start(ok(&set_of(&[&old]))).await;
     let (verifier, start) = (server.verifier(), Moment::now());
-    assert_eq!(verify(&verifier, &new.token(), start).await, UNKNOWN);
+    assert_eq!(verify(&verifier, &new.token(NOW), start).await, UNKNOWN);
     assert_eq!(server.requests(), 1, "the keys are as new as can be");
     server.answer(ok(&set_of(&[&new])));
     let almost = start.later(QUIET - SECOND);
-    assert_eq!(verify(&verifier, &new.token(), almost).await, UNKNOWN);
+    assert_eq!(verify(&verifier, &new.token(NOW), almost).await, UNKNOWN);
     assert_eq!(server.requests(), 1, "asked too soon");
     let later = start.later(QUIET);
-    assert_eq!(verify(&verifier, &old.token(), later).await, Ok(()));
+    assert_eq!(verify(&verifier, &old.token(NOW), later).await, Ok(()));
     assert_eq!(server.requests(), 1, "asked without need");
-    assert_eq!(verify(&verifier, &new.token(), later).await, Ok(()));
-    assert_eq!(verify(&verifier, &old.token(), later).await, UNKNOWN, "what the issuer withdrew");
+    assert_eq!(verify(&verifier, &new.token(NOW), later).await, Ok(()));
+    assert_eq!(verify(&verifier, &old.token(NOW), later).await, UNKNOWN, "what the issuer withdrew");
     assert_eq!(server.requests(), 2);
     // A key that is there but does not fit makes nobody ask.
     let misfit = old.sign(&with(old.header(), "kid", json!("new")), &json!({}));
@@ -147,7 +147,7 @@ async fn an_unknown_key_is_asked_for_now_and_then() {
 #[tokio::test]
 async fn many_callers_make_one_request() {
     let key = Key::ed25519("a");
-    let stranger = Key::ed25519("b").token();
+    let stranger = Key::ed25519("b").token(NOW);
     let server = Server::start(ok(&set_of(&[&key]))).await;
     let (verifier, start) = (server.verifier(), Moment::now());
     let all = async |token: String, moment| {
@@ -158,14 +158,14 @@ async fn many_callers_make_one_request() {
         }
         calls.join_all().await
     };
-    assert_eq!(all(key.token(), start).await, vec![Ok(()); 50]);
+    assert_eq!(all(key.token(NOW), start).await, vec![Ok(()); 50]);
     assert_eq!(server.requests(), 1);
     assert_eq!(all(stranger.clone(), start.later(QUIET)).await, vec![UNKNOWN; 50]);
     assert_eq!(server.requests(), 2);
-    assert_eq!(all(key.token(), start.later(QUIET + FRESH)).await, vec![Ok(()); 50]);
+    assert_eq!(all(key.token(NOW), start.later(QUIET + FRESH)).await, vec![Ok(()); 50]);
     assert_eq!(server.requests(), 3);
     server.answer(b"HTTP/1.1 503 Later\r\n\r\n".to_vec());
-    assert_eq!(all(key.token(), start.later(VALID * 2)).await, vec![UNAVAILABLE; 50]);
+    assert_eq!(all(key.token(NOW), start.later(VALID * 2)).await, vec![UNAVAILABLE; 50]);
     assert_eq!(server.requests(), 4);
 }
 
@@ -174,9 +174,9 @@ async fn whoever_comes_while_old_keys_are_replaced_does_not_wait() {
     let key = Key::ed25519("a");
     let server = Server::start(ok(&set_of(&[&key]))).await;
     let (verifier, start) = (server.verifier(), Moment::now());
-    assert_eq!(verify(&verifier, &key.token(), start).await, Ok(()));
+    assert_eq!(verify(&verifier, &key.token(NOW), start).await, Ok(()));
     server.open.send_replace(false);
-    let token = key.token();
+    let token = key.token(NOW);
     let first = tokio::spawn({
         let (verifier, token) = (Arc::clone(&verifier), token.clone());
         async move { verify(&verifier, &token, start.later(FRESH)).await }
@@ -196,14 +196,14 @@ async fn a_caller_that_hangs_up_does_not_end_the_request() {
     let (verifier, start) = (server.verifier(), Moment::now());
     server.open.send_replace(false);
     let caller = tokio::spawn({
-        let (verifier, token) = (Arc::clone(&verifier), key.token());
+        let (verifier, token) = (Arc::clone(&verifier), key.token(NOW));
         async move { verify(&verifier, &token, start).await }
     });
     server.asked(1).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     server.open.send_replace(true);
-    assert_eq!(verify(&verifier, &key.token(), start).await, Ok(()));
+    assert_eq!(verify(&verifier, &key.token(NOW), start).await, Ok(()));
     assert_eq!(server.requests(), 1);
 }
 
@@ -232,12 +232,12 @@ fn bad_answers(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
 
 #[tokio::test]
 async fn old_keys_bridge_an_hour_and_no_more() {
-    let (key, stranger) = (Key::ed25519("a"), Key::ed25519("b").token());
+    let (key, stranger) = (Key::ed25519("a"), Key::ed25519("b").token(NOW));
     for (what, bad) in bad_answers(&key) {
         let good = ok(&set_of(&[&key]));
         let server = Server::start(good.clone()).await;
         let (verifier, start) = (server.verifier(), Moment::now());
-        assert_eq!(verify(&verifier, &key.token(), start).await, Ok(()), "{what}");
+        assert_eq!(verify(&verifier, &key.token(NOW), start).await, Ok(()), "{what}");
         server.answer(bad);
         let steps = [
             (FRESH, Ok(()), 2),
@@ -250,18 +250,18 @@ async fn old_keys_bridge_an_hour_and_no_more() {
             (VALID + PAUSE, UNAVAILABLE, 6),
         ];
         for (after, expected, requests) in steps {
-            let found = verify(&verifier, &key.token(), start.later(after)).await;
+            let found = verify(&verifier, &key.token(NOW), start.later(after)).await;
             assert_eq!((found, server.requests()), (expected, requests), "{what}, after {after:?}");
         }
         server.answer(good);
-        assert_eq!(verify(&verifier, &key.token(), start.later(VALID + PAUSE * 2)).await, Ok(()), "{what}");
+        assert_eq!(verify(&verifier, &key.token(NOW), start.later(VALID + PAUSE * 2)).await, Ok(()), "{what}");
 
         // Whether there is such a key cannot be said while the issuer does not answer.
         server.answer(b"HTTP/1.1 503 Later\r\n\r\n".to_vec());
         let later = start.later(VALID + PAUSE * 2 + QUIET);
         assert_eq!(verify(&verifier, &stranger, later).await, UNAVAILABLE, "{what}");
         assert_eq!(verify(&verifier, &stranger, later).await, UNAVAILABLE, "{what}");
-        assert_eq!((verify(&verifier, &key.token(), later).await, server.requests()), (Ok(()), 8), "{what}");
+        assert_eq!((verify(&verifier, &key.token(NOW), later).await, server.requests()), (Ok(()), 8), "{what}");
     }
 }
 
@@ -271,18 +271,18 @@ async fn without_keys_nothing_is_accepted() {
     for (what, bad) in bad_answers(&key) {
         let server = Server::start(bad).await;
         let (verifier, start) = (server.verifier(), Moment::now());
-        assert_eq!(verify(&verifier, &key.token(), start).await, UNAVAILABLE, "{what}");
-        assert_eq!(verify(&verifier, &key.token(), start).await, UNAVAILABLE, "{what}");
+        assert_eq!(verify(&verifier, &key.token(NOW), start).await, UNAVAILABLE, "{what}");
+        assert_eq!(verify(&verifier, &key.token(NOW), start).await, UNAVAILABLE, "{what}");
         assert_eq!(server.requests(), 1, "{what}: asked again at once, or followed");
     }
     // Nobody there, and somebody who does not answer.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let nobody = verifier(&format!("http://127.0.0.1:{port}/"), LONG);
-    assert_eq!(verify(&nobody, &key.token(), Moment::now()).await, UNAVAILABLE);
+    assert_eq!(verify(&nobody, &key.token(NOW), Moment::now()).await, UNAVAILABLE);
     let server = Server::start(ok(&set_of(&[&key]))).await;
     server.open.send_replace(false);
     let silent = verifier(&server.url(), Duration::from_millis(200));
-    assert_eq!(verify(&silent, &key.token(), Moment::now()).await, UNAVAILABLE);
+    assert_eq!(verify(&silent, &key.token(NOW), Moment::now()).await, UNAVAILABLE);
     assert_eq!(server.requests(), 1);
 }
 
@@ -292,20 +292,20 @@ async fn answers_that_are_taken() {
     let set = set_of(&[&key]);
     let full = padded(&set, 256 * 1024);
     let server = Server::start(ok(&full)).await;
-    assert_eq!(verify(&server.verifier(), &key.token(), Moment::now()).await, Ok(()), "of the greatest length");
+    assert_eq!(verify(&server.verifier(), &key.token(NOW), Moment::now()).await, Ok(()), "of the greatest length");
     server.answer(
         format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{set}\r\n0\r\n\r\n", set.len())
             .into_bytes(),
     );
-    assert_eq!(verify(&server.verifier(), &key.token(), Moment::now()).await, Ok(()), "in chunks");
+    assert_eq!(verify(&server.verifier(), &key.token(NOW), Moment::now()).await, Ok(()), "in chunks");
     // The name of this machine means this machine.
     server.answer(ok(&set));
     let named = verifier(&format!("http://localhost:{}/", server.port), LONG);
-    assert_eq!(verify(&named, &key.token(), Moment::now()).await, Ok(()));
+    assert_eq!(verify(&named, &key.token(NOW), Moment::now()).await, Ok(()));
     // An issuer that has no keys any more has said so.
     server.answer(ok(r#"{"keys": []}"#));
     let (emptied, start) = (server.verifier(), Moment::now());
-    assert_eq!(verify(&emptied, &key.token(), start).await, UNKNOWN);
+    assert_eq!(verify(&emptied, &key.token(NOW), start).await, UNKNOWN);
 }
 
 #[tokio::test]
@@ -347,15 +347,15 @@ async fn certificates_are_checked() {
     let mut distrusting = RootCertStore::empty();
     distrusting.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let address = format!("https://127.0.0.1:{port}/keys");
-    assert_eq!(verify(&verifier(address.clone(), trusting.clone()), &key.token(), Moment::now()).await, Ok(()));
-    assert_eq!(verify(&verifier(address, distrusting), &key.token(), Moment::now()).await, UNAVAILABLE);
+    assert_eq!(verify(&verifier(address.clone(), trusting.clone()), &key.token(NOW), Moment::now()).await, Ok(()));
+    assert_eq!(verify(&verifier(address, distrusting), &key.token(NOW), Moment::now()).await, UNAVAILABLE);
     // The right authority, but for another name.
     let other = format!("https://localhost:{port}/keys");
-    assert_eq!(verify(&verifier(other, trusting.clone()), &key.token(), Moment::now()).await, UNAVAILABLE);
+    assert_eq!(verify(&verifier(other, trusting.clone()), &key.token(NOW), Moment::now()).await, UNAVAILABLE);
     // `https` is never spoken in the clear.
     let server = Server::start(ok(&set_of(&[&key]))).await;
     let clear = format!("https://127.0.0.1:{}/keys", server.port);
-    assert_eq!(verify(&verifier(clear, trusting), &key.token(), Moment::now()).await, UNAVAILABLE);
+    assert_eq!(verify(&verifier(clear, trusting), &key.token(NOW), Moment::now()).await, UNAVAILABLE);
     assert_eq!(server.requests(), 1);
 }
 

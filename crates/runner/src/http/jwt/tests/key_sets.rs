@@ -5,7 +5,7 @@ use synapsor_core::code::Code;
 use synapsor_core::contract::http::{Algorithm, Keys};
 use synapsor_core::refusal::Refusal;
 
-use super::issuer::{Key, encode, now, padded, rules, set_of, with};
+use super::issuer::{Key, NOW, encode, now, padded, rules, set_of, with};
 use crate::http::jwt::{Denied, KeySet, Verifier, Why};
 
 fn open(text: &str) -> Result<Verifier, Refusal> {
@@ -99,9 +99,9 @@ async fn keys_of_a_file_are_used_beside_others_that_are_not() {
     let unusable = with(other.jwk(), "use", json!("enc"));
     let verifier = open(&set(&[foreign, unusable, zero, good.jwk()])).unwrap();
     let verify = async |token: String| verifier.verify(&token, now()).await.map(|proven| proven.identity.tenant);
-    assert_eq!(verify(good.token()).await, Ok("acme".to_owned()));
-    assert_eq!(verify(rsa.token()).await, Ok("acme".to_owned()));
-    assert_eq!(verify(other.token()).await, Err(Denied::Invalid(Why::UnknownKey)));
+    assert_eq!(verify(good.token(NOW)).await, Ok("acme".to_owned()));
+    assert_eq!(verify(rsa.token(NOW)).await, Ok("acme".to_owned()));
+    assert_eq!(verify(other.token(NOW)).await, Err(Denied::Invalid(Why::UnknownKey)));
     assert_eq!(verify("a.b.c".to_owned()).await, Err(Denied::Invalid(Why::NotAToken)));
 }
 
@@ -110,6 +110,6 @@ fn a_point_off_the_curve_checks_nothing() {
     let key = Key::p256("p");
     let jwk = with(key.jwk(), "x", json!(encode([1; 32])));
     let keys = KeySet::read(set(&[jwk]).as_bytes(), &Algorithm::ALL).unwrap();
-    let found = crate::http::jwt::check(&key.token(), &keys, &rules(Keys::File(String::new())), now());
+    let found = crate::http::jwt::check(&key.token(NOW), &keys, &rules(Keys::File(String::new())), now());
     assert_eq!(found.map_err(Denied::from), Err(Denied::Invalid(Why::BadSignature)));
 }

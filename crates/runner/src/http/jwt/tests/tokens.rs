@@ -37,7 +37,7 @@ fn a_good_token_stands_for_whom_its_claims_name() {
     let set = keys(&all.iter().collect::<Vec<_>>());
     let expires = jiff::Timestamp::from_second(NOW + 330).unwrap();
     for key in &all {
-        let token = key.token();
+        let token = key.token(NOW);
         assert_eq!(check(&token, &set, &ours(), now()), Ok(Proven { identity: acme(READ), expires }), "{}", key.id);
 
         // Only what the configuration names is accepted.
@@ -104,7 +104,7 @@ fn headers() {
 #[test]
 fn forms() {
     let key = Key::ed25519("e");
-    let (set, token) = (keys(&[&key]), key.token());
+    let (set, token) = (keys(&[&key]), key.token(NOW));
     let parts: Vec<&str> = token.split('.').collect();
     let signed = format!("{}.{}", parts[0], parts[1]);
     let header = key.header().to_string();
@@ -162,7 +162,7 @@ fn signatures() {
     let (theirs_p256, unknown) = (Key::p256("p"), Key::p256("q"));
     let set = keys(&[&ours_rsa, &ours_p256]);
     let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
-    let good = parts(&ours_p256.token());
+    let good = parts(&ours_p256.token(NOW));
     let foreign = encode(with(claims(), "tenant_id", json!("globex")).to_string());
     let forged_claims = format!("{}.{foreign}.{}", good[0], good[2]);
     let other_header = encode(with(ours_p256.header(), "x", json!(1)).to_string());
@@ -177,8 +177,8 @@ fn signatures() {
     };
     let invalid = Unproven::Invalid;
     let cases = [
-        ("someone else's key of that name", theirs_p256.token(), invalid(Why::BadSignature)),
-        ("a key that the issuer does not have", unknown.token(), Unproven::UnknownKey),
+        ("someone else's key of that name", theirs_p256.token(NOW), invalid(Why::BadSignature)),
+        ("a key that the issuer does not have", unknown.token(NOW), Unproven::UnknownKey),
         ("other claims", forged_claims, invalid(Why::BadSignature)),
         ("another header", forged_header, invalid(Why::BadSignature)),
         ("not signed", unsigned, invalid(Why::AlgorithmRefused)),
@@ -203,9 +203,9 @@ fn signatures() {
     let two = keys(&[&ours_p256, &unknown]);
     assert_eq!(check(&nameless(&ours_p256), &two, &ours(), now()), Err(invalid(Why::NoSingleKey)), "two keys fit");
     let twins = keys(&[&ours_p256, &theirs_p256]);
-    assert_eq!(check(&ours_p256.token(), &twins, &ours(), now()), Err(invalid(Why::NoSingleKey)), "two of one name");
+    assert_eq!(check(&ours_p256.token(NOW), &twins, &ours(), now()), Err(invalid(Why::NoSingleKey)), "two of one name");
     let namesakes = keys(&[&ours_p256, &Key::ed25519("p")]);
-    assert!(check(&ours_p256.token(), &namesakes, &ours(), now()).is_ok(), "two of one name for two algorithms");
+    assert!(check(&ours_p256.token(NOW), &namesakes, &ours(), now()).is_ok(), "two of one name for two algorithms");
 }
 
 /// Checks tokens with these claims.
