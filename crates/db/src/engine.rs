@@ -116,6 +116,17 @@ impl Engine {
         }
     }
 
+    /// Waits until no statement runs, those whose futures were dropped included: a process that ends before leaves them
+    /// to run on.
+    pub async fn settled(&self) {
+        match self {
+            Self::Postgres(engine) => engine.settled().await,
+            Self::Mysql(engine) => engine.settled().await,
+            // Its statements end with the process.
+            Self::Sqlite(_) => {}
+        }
+    }
+
     /// Looks a table up in the catalog; `None` if there is none that the role can see.
     pub async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
         match self {

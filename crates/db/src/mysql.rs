@@ -50,6 +50,10 @@ impl Mysql {
         self.links.read(sql.into()).await
     }
 
+    pub(crate) async fn settled(&self) {
+        self.links.settled().await;
+    }
+
     pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
         catalog::describe(&self.links, ask).await
     }

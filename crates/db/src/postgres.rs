@@ -57,6 +57,10 @@ impl Postgres {
         }
     }
 
+    pub(crate) async fn settled(&self) {
+        self.pool.settled().await;
+    }
+
     pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
         let [table, columns, types] = self.read_all(catalog::table(&ask.schema, &ask.table)).await?;
         catalog::read_table(ask, &table, &columns, &types)

@@ -25,6 +25,7 @@ type Rows = Vec<Vec<Cell>>;
 /// The connections to one server under one credential.
 pub(super) struct Links {
     pub(super) server: Server,
+    most: u32,
     permits: Arc<Semaphore>,
     acquire: Duration,
     idle: Mutex<Vec<(Link, Instant)>>,
@@ -32,8 +33,9 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn new(server: Server, max_connections: u32, acquire: Duration) -> Self {
-        let most = usize::try_from(max_connections.max(1)).unwrap_or(1).min(Semaphore::MAX_PERMITS);
-        Self { server, permits: Arc::new(Semaphore::new(most)), acquire, idle: Mutex::new(Vec::new()) }
+        let most = max_connections.max(1);
+        let permits = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+        Self { server, most, permits, acquire, idle: Mutex::new(Vec::new()) }
     }
 
     /// Waits for the right to one connection.
@@ -43,6 +45,11 @@ impl Links {
             Ok(Err(error)) => Err(Fault::new(Class::Other, "the connections are closed").because(error)),
             Err(_) => Err(Fault::new(Class::Busy, "every connection to the source database is in use")),
         }
+    }
+
+    /// Waits until no connection is in use.
+    pub(super) async fn settled(&self) {
+        let _all = self.permits.acquire_many(self.most).await;
     }
 
     /// Runs one statement in a read-only transaction. Dropping the future ends the statement on the server.

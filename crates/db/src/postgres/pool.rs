@@ -35,6 +35,7 @@ pub(super) struct Pool {
     target: Target,
     connect_timeout: Duration,
     acquire_timeout: Duration,
+    most: u32,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Arc<Conn>>>,
 }
@@ -61,12 +62,13 @@ pub(super) struct Lease {
 impl Pool {
     pub(super) fn new(mut target: Target, source: &Source) -> Arc<Self> {
         target.config.connect_timeout(source.connect_timeout).keepalives_idle(KEEPALIVE);
-        let most = usize::try_from(source.pool.max_connections).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        let most = source.pool.max_connections.max(1);
         Arc::new(Self {
             target,
             connect_timeout: source.connect_timeout,
             acquire_timeout: source.pool.acquire_timeout,
-            permits: Arc::new(Semaphore::new(most)),
+            most,
+            permits: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS))),
             idle: Mutex::default(),
         })
     }
@@ -83,6 +85,11 @@ impl Pool {
             None => Arc::new(self.connect().await?),
         };
         Ok(Lease { conn, clean: false, pool: Arc::clone(self), _permit: permit })
+    }
+
+    /// Waits until no connection is on loan.
+    pub(super) async fn settled(&self) {
+        let _all = self.permits.acquire_many(self.most).await;
     }
 
     /// The role and the database that the URL names.

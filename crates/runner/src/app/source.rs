@@ -37,6 +37,12 @@ impl Sources {
         self.engine(source, Role::Writer)
     }
 
+    /// Waits until no statement runs on any of them.
+    pub(super) async fn settled(&self) {
+        let open: Vec<_> = self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        futures_util::future::join_all(open.iter().map(|engine| engine.settled())).await;
+    }
+
     fn engine(&self, source: &Source, role: Role) -> Result<Arc<Engine>, Stop> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (source.name.clone(), role == Role::Writer);

@@ -86,6 +86,13 @@ impl Listening {
         format!("{scheme}://{address}{}", super::router::ENDPOINT)
     }
 
+    /// The address of the metrics, where they are shown.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        let address = self.metrics.as_ref()?.local_addr().ok()?;
+        Some(format!("http://{address}/metrics"))
+    }
+
     /// How clients are known.
     #[must_use]
     pub fn authentication(&self) -> String {
@@ -146,7 +153,9 @@ impl Listening {
         }
         ended.cancel();
         handle.graceful_shutdown(Some(CLOSE));
-        match serving.await {
+        let served = serving.await;
+        shared.site().app.settled().await;
+        match served {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Refusal::new(Code::Internal, format!("serving broke off: {error}"))),
             Err(_) => Err(Refusal::new(Code::Internal, "serving broke off")),

@@ -39,10 +39,16 @@ pub enum ServeFault {
 ///
 /// Calls in flight may finish within five seconds; then, or at a second signal, they are cancelled.
 pub async fn serve_stdio(app: Arc<App>, options: ServeOptions) -> Result<(), ServeFault> {
+    let ended = until_told(Arc::clone(&app), &options).await;
+    app.settled().await;
+    ended
+}
+
+async fn until_told(app: Arc<App>, options: &ServeOptions) -> Result<(), ServeFault> {
     let mut signals = Signals::new().map_err(ServeFault::Signals)?;
     let (stop, stopped) = watch::channel(false);
     let (reader, writer) = transport::stdio_pipes();
-    let serving = serve(app, &options, (reader, writer), stopped);
+    let serving = serve(app, options, (reader, writer), stopped);
     tokio::pin!(serving);
     tokio::select! {
         ended = &mut serving => return ended,
