@@ -8,9 +8,12 @@
 
 mod gate;
 mod jwt;
+mod operations;
 mod scopes;
 mod sessions;
+mod slow;
 mod start;
 mod stop;
 mod tenants;
+mod tls;
 mod world;

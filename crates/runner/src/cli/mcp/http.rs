@@ -95,6 +95,9 @@ pub(super) async fn run(tools: ToolArgs, args: HttpArgs, out: &Out) -> Ended {
     let listening = Listening::new(Arc::new(app), listen)?;
     out.note(&format!("listening on {}", listening.url()));
     out.note(&format!("clients are known by {}", listening.authentication()));
+    if let Some(url) = listening.metrics_url() {
+        out.note(&format!("metrics are shown at {url}"));
+    }
     out.note(&format!("configuration: {}", tools.place().config_path().display()));
     out.note("press Ctrl+C to stop");
     listening.serve(|app| tools.again(app, out)).await?;
