@@ -2,12 +2,14 @@
 
 #![expect(clippy::panic, reason = "a panic is how a fuzz target reports")]
 
+mod bodies;
 mod tokens;
 
 use synapsor_core::config::{self, ReadOptions};
 use synapsor_core::digest;
 use synapsor_core::wire::job::WritebackJob;
 
+pub use bodies::http;
 pub use tokens::jwt;
 
 /// The config reader: no panic, a contract or an error, and every report can be shown.

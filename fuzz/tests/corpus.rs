@@ -35,6 +35,24 @@ fn line() {
 }
 
 #[test]
+fn http() {
+    replay("http", |bytes| {
+        synapsor_fuzz::http(bytes);
+    });
+    // The road goes all the way, or the rest would say little.
+    for (name, found) in [
+        ("call-good.txt", "\"note\":\"ours\""),
+        ("call-foreign.txt", "NOT_FOUND_IN_TENANT"),
+        ("propose-good.txt", "review_required"),
+        ("list-good.txt", "billing.propose_note"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/http").join(name);
+        let (status, text) = synapsor_fuzz::http(&std::fs::read(path).expect("readable"));
+        assert!(status == 200 && text.contains(found), "{name}: {status} {text}");
+    }
+}
+
+#[test]
 fn jwt() {
     replay("jwt", |bytes| {
         synapsor_fuzz::jwt(bytes);

@@ -14,6 +14,9 @@ use crate::{node, packages, python};
 const RELEASE: &str = "SYNAPSOR_TEST_RELEASE";
 /// Names the variable that holds the path of the same, but with the points at which tests kill it.
 const FAULTS: &str = "SYNAPSOR_TEST_FAULTS";
+/// What the fuzz target of HTTP bodies needs, which reads as the program does: from its environment.
+const FUZZ: [(&str, &str); 2] =
+    [("SYNAPSOR_FUZZ_URL", "sqlite:source.db"), ("SYNAPSOR_LEDGER_KEY", "of no ledger that is kept")];
 /// What only a binary with such points looks for.
 const ORDER: &[u8] = b"SYNAPSOR_CRASH_POINT";
 
@@ -38,7 +41,7 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
         tests.args(["--workspace", "--features", "xtask/gen,synapsor-runner/faults"]);
         tests.envs(release_binaries()?);
     }
-    tests.args(&args.filters).envs(servers.env()).envs(node).env(PYTHON, python);
+    tests.args(&args.filters).envs(servers.env()).envs(node).envs(FUZZ).env(PYTHON, python);
     // Nothing is printed after the runner's own summary, failed or not.
     let status = tests.status().map_err(|e| format!("cannot start cargo: {e}"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -13,5 +13,5 @@ pub mod site;
 pub mod tls;
 
 pub use clients::TOKEN_ENV;
-pub use serve::{Listen, Listening};
-pub use site::Terms;
+pub use serve::{Listen, Listening, Service};
+pub use site::{Site, Terms};

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::{Handle, Server};
 use synapsor_core::code::Code;
@@ -106,14 +107,8 @@ impl Listening {
         let broken = |error: io::Error| Refusal::new(Code::Internal, format!("serving cannot begin: {error}"));
         let mut signals = Signals::new().map_err(broken)?;
         let mut hangups = Hangups::new().map_err(broken)?;
-        let bounds = self.site.bounds;
-        let (catalogs, catalog) = watch::channel(Arc::clone(&self.site.catalog));
-        let (stop, draining) = watch::channel(false);
-        let sessions = Arc::new(Sessions::new(bounds.sessions, bounds.idle));
-        let ended = CancellationToken::new();
-        let endpoint = endpoint(catalog, draining.clone(), Arc::clone(&sessions), ended.clone());
         let secure = self.tls.is_some() || self.listen.behind_tls_proxy;
-        let shared = Arc::new(Shared::new(self.site, endpoint, sessions, draining, secure));
+        let Service { shared, catalogs, stop, ended } = Service::new(self.site, secure);
         let handle = Handle::new();
         let serving = accept(self.listener, self.tls.clone(), Arc::clone(&shared), handle.clone());
         let serving = tokio::spawn(serving);
@@ -160,6 +155,34 @@ impl Listening {
             Ok(Err(error)) => Err(Refusal::new(Code::Internal, format!("serving broke off: {error}"))),
             Err(_) => Err(Refusal::new(Code::Internal, "serving broke off")),
         }
+    }
+}
+
+/// What answers requests, wherever they come from, and what steers it.
+pub struct Service {
+    shared: Arc<Shared>,
+    catalogs: watch::Sender<Arc<Catalog>>,
+    stop: watch::Sender<bool>,
+    ended: CancellationToken,
+}
+
+impl Service {
+    /// Serves a site; `secure` = clients reach it by `https`.
+    #[must_use]
+    pub fn new(site: Arc<Site>, secure: bool) -> Self {
+        let bounds = site.bounds;
+        let (catalogs, catalog) = watch::channel(Arc::clone(&site.catalog));
+        let (stop, draining) = watch::channel(false);
+        let sessions = Arc::new(Sessions::new(bounds.sessions, bounds.idle));
+        let ended = CancellationToken::new();
+        let endpoint = endpoint(catalog, draining.clone(), Arc::clone(&sessions), ended.clone());
+        let shared = Arc::new(Shared::new(site, endpoint, sessions, draining, secure));
+        Self { shared, catalogs, stop, ended }
+    }
+
+    /// Its routes. Requests must say who sends them, as [`axum::extract::ConnectInfo`] of a [`SocketAddr`].
+    pub fn router(&self) -> Router {
+        router(Arc::clone(&self.shared))
     }
 }
 
