@@ -125,6 +125,16 @@ fn what_is_sent_is_bounded_in_size_and_time() {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains("body_too_slow"), "{answer}");
 
+    // Elsewhere nobody waits for a body, and none is kept.
+    for (method, path, usual) in ENDPOINTS.into_iter().filter(|(method, ..)| *method != "POST") {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {good}\r\naccept: text/event-stream\r\nconnection: close\r\ncontent-length: 1000000\r\n\r\n{{"
+        );
+        let usual = if path.contains("well-known") { 404 } else { usual };
+        let answer = server.raw(head.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {usual}")), "{method} {path}: {answer}");
+    }
+
     // Heads that are too long, or hold too much.
     let many = (0..200).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
     let answer = server.raw(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{many}\r\n").as_bytes());
