@@ -9,6 +9,7 @@
 mod gate;
 mod jwt;
 mod operations;
+mod revisions;
 mod scopes;
 mod sessions;
 mod slow;
