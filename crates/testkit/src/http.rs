@@ -4,22 +4,20 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::running::{PATIENCE, Running};
 use crate::stdio::MODERN;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const LISTENING: &str = "listening on ";
 
 /// Holds a running server; dropping it kills the server.
 pub struct HttpServer {
-    child: Child,
-    stderr: Arc<Mutex<Vec<u8>>>,
+    running: Running,
     address: String,
 }
 
@@ -44,18 +42,8 @@ impl HttpServer {
     /// Starts the command, which must choose a port by itself, and waits until it listens.
     #[track_caller]
     pub fn spawn(mut command: Command) -> HttpServer {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
-        let stderr = Arc::new(Mutex::new(Vec::new()));
-        let (mut source, sink) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count) = source.read(&mut buffer) {
-                let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-                sink.lock().unwrap().extend_from_slice(bytes);
-            }
-        });
-        let mut server = HttpServer { child, stderr, address: String::new() };
+        let running = Running::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()));
+        let mut server = HttpServer { running, address: String::new() };
         let said = server.until_said(LISTENING);
         let url = said.split(LISTENING).nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
         server.address = url.split("://").nth(1).unwrap().trim_end_matches("/mcp").to_owned();
@@ -76,7 +64,7 @@ impl HttpServer {
             if said.split(text).nth(1).is_some_and(|rest| rest.contains('\n')) {
                 return said;
             }
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.running.child.try_wait().unwrap() {
                 sleep(Duration::from_millis(50));
                 panic!("the server ended ({status}); stderr: {}", self.stderr());
             }
@@ -103,38 +91,23 @@ impl HttpServer {
 
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
-        assert!(status.success(), "kill -{name} failed");
+        self.running.signal(name);
     }
 
     /// Returns the server's process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.child.id()
     }
 
     /// Returns what the server has written to standard error so far.
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned()
+        self.running.stderr()
     }
 
     /// Waits until the server has ended; returns its exit code. Panics after 30 seconds.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return crate::env::exit_code(status);
-            }
-            sleep(Duration::from_millis(2));
-        }
-        panic!("the server did not end within {PATIENCE:?}; stderr: {}", self.stderr());
-    }
-}
-
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.running.wait()
     }
 }
 

@@ -22,6 +22,8 @@ pub mod http;
 pub mod issuer;
 #[cfg(feature = "tests")]
 pub mod link;
+#[cfg(feature = "tests")]
+mod running;
 pub mod servers;
 #[cfg(feature = "tests")]
 pub mod stdio;

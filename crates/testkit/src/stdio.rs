@@ -3,16 +3,15 @@
 //! It knows just enough of MCP to start a session, so that a transcript shows what really went over the pipe. Everything
 //! blocks, with a time limit; a server that stays silent fails the test with what it wrote to standard error.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::env::Output;
+use crate::running::{PATIENCE, Running};
 
 /// Is the newest revision that begins with `initialize`.
 pub const LEGACY: &str = "2025-11-25";
@@ -21,14 +20,11 @@ pub const LEGACY_OLDER: &str = "2025-06-18";
 /// Is the revision without a handshake, in which every request carries its own context.
 pub const MODERN: &str = "2026-07-28";
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Holds a running server and both ends of the talk; dropping it kills the server.
 pub struct StdioClient {
-    child: Child,
+    running: Running,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-    stderr: Arc<Mutex<Vec<u8>>>,
     waiting: Vec<Value>,
     next_id: u64,
     meta: Option<Value>,
@@ -37,11 +33,11 @@ pub struct StdioClient {
 impl StdioClient {
     /// Starts the command with all three streams piped.
     pub fn spawn(mut command: Command) -> StdioClient {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
-        let stdin = child.stdin.take();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut running = Running::spawn(&mut command);
+        let stdin = running.child.stdin.take();
         let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdout = BufReader::new(running.child.stdout.take().unwrap());
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -49,16 +45,7 @@ impl StdioClient {
                 }
             }
         });
-        let stderr = Arc::new(Mutex::new(Vec::new()));
-        let (mut source, sink) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count) = source.read(&mut buffer) {
-                let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-                sink.lock().unwrap().extend_from_slice(bytes);
-            }
-        });
-        StdioClient { child, stdin, lines, stderr, waiting: Vec::new(), next_id: 1, meta: None }
+        StdioClient { running, stdin, lines, waiting: Vec::new(), next_id: 1, meta: None }
     }
 
     /// Shakes hands as a client of the given revision (`LEGACY`, `LEGACY_OLDER`); returns the server's answer.
@@ -169,36 +156,29 @@ impl StdioClient {
 
     /// Sends a signal by name: `TERM`, `INT`, `KILL`, `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
-        assert!(status.success(), "kill -{name} failed");
+        self.running.signal(name);
     }
 
     /// Returns the server's process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.child.id()
     }
 
     /// Returns what the server has written to standard error so far.
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned()
+        self.running.stderr()
     }
 
     /// Waits until the server has ended; `stdout` holds the lines that nobody has received. Panics after 30 seconds.
     #[track_caller]
     pub fn wait(mut self) -> Output {
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                let mut stdout = String::new();
-                while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-                    stdout.push_str(&line);
-                    stdout.push('\n');
-                }
-                return Output { status: crate::env::exit_code(status), stdout, stderr: self.stderr() };
-            }
-            sleep(Duration::from_millis(2));
+        let status = self.running.wait();
+        let mut stdout = String::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            stdout.push_str(&line);
+            stdout.push('\n');
         }
-        panic!("the server did not end within {PATIENCE:?}; stderr: {}", self.stderr());
+        Output { status, stdout, stderr: self.stderr() }
     }
 
     #[track_caller]
@@ -207,17 +187,10 @@ impl StdioClient {
             Ok(line) => parse(&line),
             Err(RecvTimeoutError::Timeout) => panic!("no message within {PATIENCE:?}; stderr: {}", self.stderr()),
             Err(RecvTimeoutError::Disconnected) => {
-                let _ = self.child.wait();
+                let _ = self.running.child.wait();
                 panic!("the server closed its output; stderr: {}", self.stderr())
             }
         }
-    }
-}
-
-impl Drop for StdioClient {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
