@@ -15,6 +15,7 @@ use synapsor_db::ledger::{Ledger, OpenOptions};
 use synapsor_runner::app::App;
 use synapsor_runner::http::{Service, Site, Terms};
 use synapsor_runner::mcp::ServeOptions;
+use synapsor_testkit::database::Session;
 use tower::ServiceExt as _;
 
 const CONFIG: &str = include_str!("bodies.json");
@@ -98,9 +99,12 @@ fn request(first: u8, body: &[u8]) -> Request<Body> {
 impl Stage {
     fn new() -> Result<Self, Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
-        rusqlite::Connection::open(folder.path().join("source.db"))?.execute_batch(SCHEMA)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let service = runtime.block_on(async { service(folder.path()) })?;
+        let url = format!("sqlite:{}", folder.path().join("source.db").display());
+        let service = runtime.block_on(async {
+            Session::open(&url).await.execute(SCHEMA).await.map_err(|error| error.to_string())?;
+            service(folder.path())
+        })?;
         Ok(Self { runtime, router: service.router(), _service: service, _folder: folder })
     }
 }
