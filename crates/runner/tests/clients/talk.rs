@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
+use synapsor_testkit::env::TestEnv;
 use synapsor_testkit::stdio::{LEGACY, MODERN};
 
 use crate::world::billing;
@@ -32,23 +33,26 @@ fn the_inspector() {
     check("inspector.cjs", "inspector", &[("default", LEGACY), ("modern", MODERN)]);
 }
 
-/// Lets the script talk to the server in each era, every time on a fresh ledger, and checks which revision came of it.
+/// Lets the script talk to the server in each era, over pipes and over HTTP, every time on a fresh ledger, and checks which
+/// revision came of it.
 #[track_caller]
 fn check(script: &str, client: &str, eras: &[(&str, &str)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
     for (era, revision) in eras {
-        let env = billing();
-        let args = [client, era, "stdio", &calls().to_string()];
-        let output =
-            if script.ends_with(".py") { env.python_client(&path, args) } else { env.node_client(&path, args) };
-        assert_eq!(output.status, 0, "{client}, {era}: {}{}", output.stdout, output.stderr);
-        let said: Json = serde_json::from_str(&output.stdout).unwrap();
-        assert_eq!([&said["revision"], &said["server"]], [revision, "synapsor-runner"], "{client}, {era}");
-        was_served(&said);
-        let ledger = env.run(["proposals", "list", "--json"]).json();
-        assert_eq!(ledger["proposals"].as_array().map(Vec::len), Some(1), "{client}, {era}: {ledger}");
-        let (kept, told) = (&ledger["proposals"][0], &said["proposed"]["structuredContent"]["proposal"]);
-        assert_eq!([&kept["proposal_id"], &kept["state"]], [&told["id"], &json!("pending_review")]);
+        for over_http in [false, true] {
+            let env = billing();
+            let server = over_http.then(|| env.spawn_http::<&str>([]));
+            let place = server.as_ref().map_or("stdio".to_owned(), |server| format!("http://{}/mcp", server.address()));
+            let args = [client, era, &place, &calls().to_string()];
+            let output =
+                if script.ends_with(".py") { env.python_client(&path, args) } else { env.node_client(&path, args) };
+            let row = format!("{client}, {era}, {place}");
+            assert_eq!(output.status, 0, "{row}: {}{}", output.stdout, output.stderr);
+            let said: Json = serde_json::from_str(&output.stdout).unwrap();
+            assert_eq!([&said["revision"], &said["server"]], [revision, "synapsor-runner"], "{row}");
+            was_served(&said, &row);
+            was_kept(&env, &said, &row);
+        }
     }
 }
 
@@ -63,20 +67,24 @@ fn calls() -> Json {
 
 /// Checks what is the same for every client: the tools, and an envelope that arrived whole for each call.
 #[track_caller]
-fn was_served(said: &Json) {
+fn was_served(said: &Json, row: &str) {
     let tools = [
         "support.inspect_ticket",
         "support.propose_plan_credit",
         "billing.inspect_invoice",
         "billing.propose_late_fee_waiver",
     ];
-    assert_eq!(said["tools"], json!(tools));
+    assert_eq!(said["tools"], json!(tools), "{row}");
     for (call, ok) in [("read", true), ("foreign", false), ("proposed", true)] {
         let result = &said[call];
         let envelope = &result["structuredContent"];
-        assert_eq!([&envelope["ok"], &result["isError"]], [ok, !ok].map(Json::from).each_ref(), "{call}: {result}");
+        assert_eq!(
+            [&envelope["ok"], &result["isError"]],
+            [ok, !ok].map(Json::from).each_ref(),
+            "{row}, {call}: {result}"
+        );
         let text: Json = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
-        assert_eq!(text, *envelope, "{call}");
+        assert_eq!(text, *envelope, "{row}, {call}");
     }
     let read = &said["read"]["structuredContent"]["data"];
     assert_eq!([&read["customer_id"], &read["late_fee_cents"]], [&json!("cust_acme_1"), &json!(5500)]);
@@ -85,4 +93,13 @@ fn was_served(said: &Json) {
     let proposal = &said["proposed"]["structuredContent"]["proposal"];
     assert_eq!(proposal["state"], json!("review_required"));
     assert_eq!(proposal["diff"]["late_fee_cents"], json!({ "before": 5500, "proposed": 0 }));
+}
+
+/// Checks that the ledger holds the one proposal that the client was told of.
+#[track_caller]
+fn was_kept(env: &TestEnv, said: &Json, row: &str) {
+    let ledger = env.run(["proposals", "list", "--json"]).json();
+    assert_eq!(ledger["proposals"].as_array().map(Vec::len), Some(1), "{row}: {ledger}");
+    let (kept, told) = (&ledger["proposals"][0], &said["proposed"]["structuredContent"]["proposal"]);
+    assert_eq!([&kept["proposal_id"], &kept["state"]], [&told["id"], &json!("pending_review")], "{row}");
 }
