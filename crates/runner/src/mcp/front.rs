@@ -27,6 +27,9 @@ const METHODS: [&str; 12] = [
     "completion/complete",
 ];
 
+/// Those of them that the newest revision no longer has.
+const RETIRED: [&str; 2] = ["initialize", "ping"];
+
 impl Server {
     /// The configuration as it is now; a request keeps the one it began with.
     pub(super) fn catalog(&self) -> Arc<Catalog> {
@@ -42,7 +45,7 @@ impl Server {
         let mut result = contained(handler)
             .await
             .unwrap_or_else(|| Err(ErrorData::internal_error("the request broke off", None)))?;
-        if context.protocol_version().is_some_and(|version| version == ProtocolVersion::V_2026_07_28) {
+        if is_newest(context) {
             render::stamp(&mut result);
         }
         Ok(result)
@@ -67,7 +70,8 @@ impl Server {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if !METHODS.contains(&request.method.as_str()) {
+        let method = request.method.as_str();
+        if !METHODS.contains(&method) || (is_newest(&context) && RETIRED.contains(&method)) {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None));
         }
         let param = |name: &str| request.params.as_ref().and_then(|params| params.get(name));
@@ -101,4 +105,9 @@ impl Server {
             answer = catalog.tools.call(&catalog, &visitor, name, arguments) => Ok(render::answer(answer)),
         }
     }
+}
+
+/// Whether a request is one of the newest revision.
+fn is_newest(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version == ProtocolVersion::V_2026_07_28)
 }
