@@ -65,10 +65,10 @@ pub(super) async fn list(app: &App, visitor: &Visitor, cursor: Option<&str>) -> 
 /// One record. A malformed address, a missing record and somebody else's are the same error.
 pub(super) async fn read(app: &App, visitor: &Visitor, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let _running = begin(visitor)?;
-    let Some(record) = parse(uri) else { return Err(not_found()) };
+    let Some(record) = parse(uri) else { return Err(not_found(uri)) };
     match app.shared(visitor.caller(), &record).await.map_err(failed)? {
         Some(json) => Ok(render::document(uri, &json)),
-        None => Err(not_found()),
+        None => Err(not_found(uri)),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn complete(
         Some(PROPOSALS) => (true, ""),
         Some(REPLAY) => (true, REPLAY_PREFIX),
         Some(EVIDENCE) => (false, ""),
-        _ => return Err(not_found()),
+        _ => return Err(not_found(template)),
     };
     let Page { records, .. } = app.shared_page(visitor.caller(), None, COMPLETED).await.map_err(failed)?;
     let ids = records.into_iter().filter(|record| record.is_proposal == proposals);
@@ -111,9 +111,11 @@ fn begin(visitor: &Visitor) -> Result<Running, ErrorData> {
     visitor.begin().map_err(|busy| failed(busy.into()))
 }
 
-fn not_found() -> ErrorData {
+/// Says nothing that the client has not said.
+fn not_found(uri: &str) -> ErrorData {
     // The SDK gives it the code that the client's revision knows.
-    ErrorData::resource_not_found("there is no such record", Some(json!({ "code": "RESOURCE_NOT_FOUND" })))
+    let data = json!({ "code": "RESOURCE_NOT_FOUND", "uri": uri });
+    ErrorData::resource_not_found("there is no such record", Some(data))
 }
 
 fn failed(stop: Stop) -> ErrorData {

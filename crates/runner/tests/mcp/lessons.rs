@@ -163,11 +163,17 @@ fn weakness_26_what_is_not_ones_own_is_not_there() {
             let errors: BTreeSet<String> = missing
                 .iter()
                 .chain(&own)
-                .map(|uri| read(&mut client, uri).expect_err("a record of somebody else").to_string())
+                .map(|uri| {
+                    let mut error = read(&mut client, uri).expect_err("a record of somebody else");
+                    // What was asked for is all that may differ.
+                    assert_eq!(error["data"]["uri"].take(), json!(uri));
+                    error.to_string()
+                })
                 .collect();
             assert_eq!(errors.len(), 1, "the answers differ: {errors:?}");
             let error: Json = serde_json::from_str(errors.first().unwrap()).unwrap();
-            assert_eq!((&error["code"], &error["data"]), (&json!(code), &json!({"code": "RESOURCE_NOT_FOUND"})));
+            let data = json!({"code": "RESOURCE_NOT_FOUND", "uri": null});
+            assert_eq!((&error["code"], &error["data"]), (&json!(code), &data));
             let list = client.request("resources/list", json!({})).unwrap();
             assert_eq!(list["resources"], json!([]), "{tenant} {principal}");
         }

@@ -24,7 +24,8 @@ fn the_official_client_works_in_both_eras() {
         assert_eq!(said["proposed"], json!("review_required"));
         assert_eq!(said["listed"], json!(true));
         assert_eq!(said["record"], json!("pending_review"));
-        assert_eq!(said["missing"], json!({"code": "RESOURCE_NOT_FOUND"}));
+        let uri = "synapsor://proposals/wrp_00000000000000000000";
+        assert_eq!(said["missing"], json!({"code": "RESOURCE_NOT_FOUND", "uri": uri}));
         assert_eq!(said["prompt"], json!(["billing", "support"]));
     }
 }
