@@ -1,5 +1,6 @@
 //! The routes, and the checks that every request passes, in this order: whom it names, who sends it, how much it brings.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -243,6 +244,12 @@ struct Message {
     params: Json,
 }
 
+#[derive(serde::Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+}
+
 impl Peek<'_> {
     fn message(&self) -> Option<Message> {
         serde_json::from_slice(self.body).ok()
@@ -263,7 +270,8 @@ impl Peek<'_> {
     }
 
     fn begins_a_session(&self) -> bool {
-        !self.session && self.message().is_some_and(|message| message.method == "initialize")
+        // Every call without a session comes by here, so nothing but the method is read.
+        !self.session && serde_json::from_slice::<Named<'_>>(self.body).is_ok_and(|read| read.method == "initialize")
     }
 }
 
