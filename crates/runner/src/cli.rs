@@ -34,7 +34,7 @@ use clap::{Parser, Subcommand};
 use synapsor_core::code::Exit;
 
 use crate::app::Stop;
-use print::Out;
+use print::{Out, REMARKS};
 
 /// Reviewed business actions for AI agents: look, propose, decide outside the model, apply exactly once.
 ///
@@ -49,11 +49,20 @@ pub struct Cli {
     /// Say more on stderr; twice for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// What stderr looks like: text for people, or one JSON object a line.
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
     /// No colour, whatever the terminal can do.
     #[arg(long, global = true)]
     no_color: bool,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,8 +138,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 });
         }
     };
-    let out = Out::new(cli.quiet, cli.no_color);
-    log_to_stderr(cli.verbose, cli.quiet);
+    let out = Out::new(cli.quiet, cli.no_color, cli.log_format == LogFormat::Json);
+    log_to_stderr(cli.verbose, cli.quiet, cli.log_format);
     // Both TLS stacks use this one; installing it twice is not an error worth stopping for.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -176,23 +185,27 @@ async fn run(command: Command, out: &Out) -> Ended {
     }
 }
 
-fn log_to_stderr(verbose: u8, quiet: bool) {
-    let level = match (quiet, verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "info",
-        (false, _) => "debug",
+fn log_to_stderr(verbose: u8, quiet: bool, format: LogFormat) {
+    let (level, remarks) = match (quiet, verbose) {
+        (true, _) => ("error", "error"),
+        (false, 0) => ("warn", "info"),
+        (false, 1) => ("info", "info"),
+        (false, _) => ("debug", "info"),
     };
     let named = std::env::var("SYNAPSOR_LOG_LEVEL")
         .ok()
         .filter(|level| matches!(level.as_str(), "debug" | "info" | "warn" | "error"));
     let level = if verbose == 0 && !quiet { named.unwrap_or_else(|| level.to_owned()) } else { level.to_owned() };
     // Our own crates at that level; the libraries only when something is wrong with them.
-    let filter = format!("error,synapsor_runner={level},synapsor_db={level},synapsor_core={level}");
-    let _ = tracing_subscriber::fmt()
+    let filter = format!("error,{REMARKS}={remarks},synapsor_runner={level},synapsor_db={level},synapsor_core={level}");
+    let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    // Whoever calls the library may have a log of their own already.
+    let _ = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }

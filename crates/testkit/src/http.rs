@@ -45,7 +45,7 @@ impl HttpServer {
         let running = Running::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()));
         let mut server = HttpServer { running, address: String::new() };
         let said = server.until_said(LISTENING);
-        let url = said.split(LISTENING).nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+        let url = said.split(LISTENING).nth(1).and_then(|rest| rest.split([' ', '\n', '"']).next()).unwrap();
         server.address = url.split("://").nth(1).unwrap().trim_end_matches("/mcp").to_owned();
         server
     }

@@ -6,11 +6,16 @@ use serde_json::{Value as Json, json};
 use synapsor_core::code::Code;
 use synapsor_core::refusal::Refusal;
 
+/// Whose lines in the log are remarks and refusals.
+pub const REMARKS: &str = "command";
+
 /// Where a command writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Out {
     quiet: bool,
     color: bool,
+    /// Whether what goes to stderr is the log's.
+    logs: bool,
 }
 
 /// What a word stands out as.
@@ -31,9 +36,9 @@ pub enum Tone {
 impl Out {
     /// Colour needs a terminal, no `NO_COLOR` and no `--no-color`.
     #[must_use]
-    pub fn new(quiet: bool, no_color: bool) -> Self {
+    pub fn new(quiet: bool, no_color: bool, logs: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { quiet, color: !no_color && wanted && std::io::stdout().is_terminal() }
+        Self { quiet, color: !no_color && wanted && std::io::stdout().is_terminal(), logs }
     }
 
     /// Whether remarks are unwanted.
@@ -78,13 +83,19 @@ impl Out {
 
     /// A remark on stderr, unless asked to be quiet.
     pub fn note(&self, text: &str) {
-        if !self.quiet {
+        if self.logs {
+            tracing::info!(target: REMARKS, "{text}");
+        } else if !self.quiet {
             let _ = writeln!(std::io::stderr(), "{text}");
         }
     }
 
     /// Why a command stopped: what happened, why, and what to do next.
     pub fn refusal(&self, refusal: &Refusal) {
+        if self.logs {
+            tracing::error!(target: REMARKS, code = refusal.code().text(), fix = refusal.fix(), "{}", refusal.message());
+            return;
+        }
         let label = self.paint(Tone::Bad, &format!("error[{}]", refusal.code().text()));
         let lines = |text: &str| text.lines().map(clean).collect::<Vec<_>>().join("\n");
         let _ = writeln!(std::io::stderr(), "{label}: {}", lines(refusal.message()));

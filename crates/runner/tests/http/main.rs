@@ -8,6 +8,7 @@
 
 mod gate;
 mod jwt;
+mod logs;
 mod operations;
 mod revisions;
 mod scopes;
