@@ -13,7 +13,7 @@ use synapsor_core::contract::{Durability, ResultFormat};
 use synapsor_core::tool::AliasMode;
 use synapsor_db::ledger::{Ledger, OpenOptions};
 use synapsor_runner::app::App;
-use synapsor_runner::http::{Service, Site, Terms};
+use synapsor_runner::http::{Service, Site, Terms, Transport};
 use synapsor_runner::mcp::ServeOptions;
 use synapsor_testkit::database::Session;
 use tower::ServiceExt as _;
@@ -123,5 +123,5 @@ fn service(folder: &Path) -> Result<Service, Box<dyn std::error::Error>> {
         base: folder.to_owned(),
         serve: ServeOptions { alias_mode: AliasMode::default(), result_format: ResultFormat::V2 },
     };
-    Ok(Service::new(Arc::new(Site::new(app, &terms)?), false))
+    Ok(Service::new(Arc::new(Site::new(app, &terms)?), Transport::Streamable, false))
 }

@@ -13,5 +13,6 @@ pub mod site;
 pub mod tls;
 
 pub use clients::TOKEN_ENV;
+pub use router::Transport;
 pub use serve::{Listen, Listening, Service};
 pub use site::{Site, Terms};

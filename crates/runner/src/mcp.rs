@@ -3,6 +3,7 @@
 //! A message comes in through [`lines`], passes [`front`], and ends in [`tools`], [`resources`] or [`prompts`]. Nothing here
 //! can decide or apply: there is no road from MCP to a write on a source database.
 
+mod bridge;
 mod changes;
 mod front;
 mod lines;
@@ -35,6 +36,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::app::App;
 use crate::app::limits::Visitor;
+pub use bridge::bridge;
 use prompts::Prompts;
 pub use serve::{ServeFault, ServeOptions, Signals, serve_stdio};
 pub use sessions::Sessions;

@@ -11,6 +11,7 @@ use synapsor_core::tool::AliasMode;
 use super::Ended;
 use super::print::Out;
 use super::smoke::boundary;
+use crate::http::Transport;
 
 /// Serve the tools to a model.
 #[derive(Debug, Subcommand)]
@@ -19,6 +20,9 @@ pub enum Command {
     Serve(Box<serve::Args>),
     /// Serve over HTTP: the same as `serve --transport streamable-http`.
     ServeStreamableHttp(Box<http::AliasArgs>),
+    /// Serve the older JSON-RPC bridge: `tools/list`, `tools/call` and `resources/read`, for clients that speak no MCP.
+    #[command(alias = "serve-http")]
+    ServeBridge(Box<http::AliasArgs>),
     /// Check that no tool gives a model authority it must not have.
     Smoke(boundary::Args),
 }
@@ -26,7 +30,8 @@ pub enum Command {
 pub(super) async fn run(command: Command, out: &Out) -> Ended {
     match command {
         Command::Serve(args) => serve::run(*args, out).await,
-        Command::ServeStreamableHttp(args) => http::alias(*args, out).await,
+        Command::ServeStreamableHttp(args) => http::alias(Transport::Streamable, *args, out).await,
+        Command::ServeBridge(args) => http::alias(Transport::Bridge, *args, out).await,
         Command::Smoke(args) => boundary::smoke(&args, out),
     }
 }

@@ -28,7 +28,7 @@ use super::ready::Readiness;
 use super::site::Site;
 use crate::app::trace::Trace;
 use crate::clock;
-use crate::mcp::{Endpoint, Sessions};
+use crate::mcp::{Endpoint, Sessions, bridge};
 
 /// The endpoint of the protocol.
 pub const ENDPOINT: &str = "/mcp";
@@ -40,9 +40,30 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
+/// What is spoken at the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Streamable HTTP, of every protocol revision.
+    Streamable,
+    /// The reference program's JSON-RPC bridge.
+    Bridge,
+}
+
+impl Transport {
+    /// Its name on the health page and in the ledger's lease.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Streamable => "streamable-http",
+            Self::Bridge => "http",
+        }
+    }
+}
+
 /// What all requests share.
 pub struct Shared {
     site: RwLock<Arc<Site>>,
+    transport: Transport,
     pub(super) endpoint: Endpoint,
     pub(super) sessions: Arc<Sessions>,
     pub(super) flight: Flight,
@@ -56,13 +77,14 @@ pub struct Shared {
 impl Shared {
     pub(super) fn new(
         site: Arc<Site>,
+        (transport, secure): (Transport, bool),
         endpoint: Endpoint,
         sessions: Arc<Sessions>,
         draining: watch::Receiver<bool>,
-        secure: bool,
     ) -> Self {
         Self {
             site: RwLock::new(site),
+            transport,
             endpoint,
             sessions,
             flight: Flight::default(),
@@ -141,7 +163,7 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
 }
 
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
-    axum::Json(shared.site().health(shared.sessions.count())).into_response()
+    axum::Json(shared.site().health(shared.transport, shared.sessions.count())).into_response()
 }
 
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
@@ -179,7 +201,8 @@ async fn mcp(
 async fn serve(shared: &Shared, site: &Site, admitted: Admitted, request: Request) -> Result<Response, Box<Response>> {
     let Admitted { caller, until } = admitted;
     let (mut parts, body) = request.into_parts();
-    let session = parts.headers.get(&SESSION_ID);
+    let bridged = shared.transport == Transport::Bridge;
+    let session = parts.headers.get(&SESSION_ID).filter(|_| !bridged);
     // A session of somebody else's looks like one that never was.
     if let Some(id) = session
         && !id.to_str().is_ok_and(|id| shared.sessions.is_of(id, &caller))
@@ -187,9 +210,10 @@ async fn serve(shared: &Shared, site: &Site, admitted: Admitted, request: Reques
         return Err(Box::new(no(StatusCode::NOT_FOUND, "session_not_found")));
     }
     let is_post = parts.method == Method::POST;
-    if !is_post && parts.method != Method::GET && parts.method != Method::DELETE {
+    if !is_post && (bridged || (parts.method != Method::GET && parts.method != Method::DELETE)) {
         let mut response = no(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+        let allowed = if bridged { "POST" } else { "GET, POST, DELETE" };
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         return Err(Box::new(response));
     }
     let body = if is_post { whole(body, site.bounds.body_bytes).await? } else { Bytes::new() };
@@ -197,13 +221,19 @@ async fn serve(shared: &Shared, site: &Site, admitted: Admitted, request: Reques
     if let Some(scope) = message.scope_lacking(site, &caller) {
         return Err(Box::new(challenge(shared, site, &parts.headers, Challenge::Scope(scope))));
     }
-    if message.begins_a_session() && shared.sessions.is_full(&caller) {
+    if !bridged && message.begins_a_session() && shared.sessions.is_full(&caller) {
         let mut response = no(StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
         return Err(Box::new(response));
     }
     let in_flight = is_post.then(|| shared.flight.begin());
     let visitor = site.limits.visitor(caller).traced(trace(&parts.headers));
+    if bridged {
+        let (is_request, answer) = bridge(&site.catalog, &visitor, &body).await;
+        let status = if is_request { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        let answer = (status, axum::Json(answer)).into_response();
+        return Ok(answer.map(|body| Body::new(Bounded::new(body, None, in_flight))));
+    }
     parts.extensions.insert(visitor);
     let claims_json =
         parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 use super::names::is_loopback;
-use super::router::{Shared, router};
+use super::router::{Shared, Transport, router};
 use super::site::{Site, Terms};
 use super::tls;
 use crate::app::{App, Stop};
@@ -25,6 +25,8 @@ use crate::mcp::{Catalog, Sessions, Signals, endpoint};
 /// Where to listen, and what the command line says beside.
 #[derive(Debug, Clone)]
 pub struct Listen {
+    /// What is spoken there.
+    pub transport: Transport,
     /// The address.
     pub host: String,
     /// The port; 0 = any free one.
@@ -108,7 +110,7 @@ impl Listening {
         let mut signals = Signals::new().map_err(broken)?;
         let mut hangups = Hangups::new().map_err(broken)?;
         let secure = self.tls.is_some() || self.listen.behind_tls_proxy;
-        let Service { shared, catalogs, stop, ended } = Service::new(self.site, secure);
+        let Service { shared, catalogs, stop, ended } = Service::new(self.site, self.listen.transport, secure);
         let handle = Handle::new();
         let serving = accept(self.listener, self.tls.clone(), Arc::clone(&shared), handle.clone());
         let serving = tokio::spawn(serving);
@@ -169,14 +171,14 @@ pub struct Service {
 impl Service {
     /// Serves a site; `secure` = clients reach it by `https`.
     #[must_use]
-    pub fn new(site: Arc<Site>, secure: bool) -> Self {
+    pub fn new(site: Arc<Site>, transport: Transport, secure: bool) -> Self {
         let bounds = site.bounds;
         let (catalogs, catalog) = watch::channel(Arc::clone(&site.catalog));
         let (stop, draining) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(bounds.sessions, bounds.idle));
         let ended = CancellationToken::new();
         let endpoint = endpoint(catalog, draining.clone(), Arc::clone(&sessions), ended.clone());
-        let shared = Arc::new(Shared::new(site, endpoint, sessions, draining, secure));
+        let shared = Arc::new(Shared::new(site, (transport, secure), endpoint, sessions, draining));
         Self { shared, catalogs, stop, ended }
     }
 

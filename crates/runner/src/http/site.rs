@@ -10,6 +10,7 @@ use synapsor_core::refusal::Refusal;
 
 use super::clients::Clients;
 use super::names::Names;
+use super::router::Transport;
 use crate::app::App;
 use crate::app::limits::Limits;
 use crate::mcp::{Catalog, ServeOptions};
@@ -68,20 +69,26 @@ impl Site {
         })
     }
 
-    /// The health page: `ok`, `transport`, `sessions`, `tools` (canonical), `mode`.
+    /// The health page: `ok`, `transport`, `sessions` (where there are any), `tools` (canonical), `mode`.
     #[must_use]
-    pub fn health(&self, sessions: usize) -> Json {
+    pub fn health(&self, transport: Transport, sessions: usize) -> Json {
         let contract = self.app.contract();
         let listed = |capability: &&synapsor_core::contract::Capability| {
             contract.mode != Mode::ReadOnly || capability.proposal().is_none()
         };
-        json!({
+        let mut health = json!({
             "ok": true,
-            "transport": "streamable-http",
+            "transport": transport.word(),
             "sessions": sessions,
             "tools": contract.capabilities.iter().filter(listed).count(),
             "mode": contract.mode.word(),
-        })
+        });
+        if transport == Transport::Bridge
+            && let Some(health) = health.as_object_mut()
+        {
+            health.remove("sessions");
+        }
+        health
     }
 
     /// What RFC 9728 has a client ask for; `None` where clients get their tokens by hand. `here` is this server's own

@@ -6,6 +6,7 @@
     reason = "a wrong answer may end the test"
 )]
 
+mod bridge;
 mod gate;
 mod jwt;
 mod logs;

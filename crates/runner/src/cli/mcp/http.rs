@@ -1,4 +1,4 @@
-//! `mcp serve --transport streamable-http`, and `mcp serve-streamable-http`, which is the same.
+//! `mcp serve --transport streamable-http`; `mcp serve-streamable-http`, which is the same; and `mcp serve-bridge`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use synapsor_core::refusal::Refusal;
 use super::serve::ToolArgs;
 use crate::cli::Ended;
 use crate::cli::print::Out;
-use crate::http::{Listen, Listening, TOKEN_ENV, Terms};
+use crate::http::{Listen, Listening, TOKEN_ENV, Terms, Transport};
 
 /// Where to serve, and to whom.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct HttpArgs {
     /// The address to listen on [default: the configuration's `http.host`, else 127.0.0.1].
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// The port to listen on; 0 takes any free one [default: the configuration's `http.port`, else 8766].
+    /// The port to listen on; 0 takes any free one [default: the configuration's `http.port`, else 8766; the bridge's 8765].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     /// The variable that holds the token of a server with one client [default: SYNAPSOR_RUNNER_HTTP_TOKEN].
@@ -38,7 +38,7 @@ pub struct HttpArgs {
     metrics: Option<SocketAddr>,
 }
 
-/// The same as `mcp serve --transport streamable-http`.
+/// What is served over HTTP, and where.
 #[derive(Debug, clap::Args)]
 pub struct AliasArgs {
     #[command(flatten)]
@@ -49,6 +49,7 @@ pub struct AliasArgs {
 
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8766;
+const BRIDGE_PORT: u16 = 8765;
 
 impl HttpArgs {
     /// Refuses what has no meaning on stdin and stdout.
@@ -70,17 +71,22 @@ impl HttpArgs {
     }
 }
 
-pub(super) async fn alias(args: AliasArgs, out: &Out) -> Ended {
-    run(args.tools, args.http, out).await
+pub(super) async fn alias(transport: Transport, args: AliasArgs, out: &Out) -> Ended {
+    run(transport, args.tools, args.http, out).await
 }
 
-pub(super) async fn run(tools: ToolArgs, args: HttpArgs, out: &Out) -> Ended {
+pub(super) async fn run(transport: Transport, tools: ToolArgs, args: HttpArgs, out: &Out) -> Ended {
     let (app, serve) = tools.open(out)?;
     let http = &app.contract().http;
     let token_env = args.auth_token_env.unwrap_or_else(|| TOKEN_ENV.to_owned());
+    let port = match transport {
+        Transport::Streamable => PORT,
+        Transport::Bridge => BRIDGE_PORT,
+    };
     let listen = Listen {
+        transport,
         host: args.host.or_else(|| http.host.clone()).unwrap_or_else(|| HOST.to_owned()),
-        port: args.port.or(http.port).unwrap_or(PORT),
+        port: args.port.or(http.port).unwrap_or(port),
         behind_tls_proxy: args.behind_tls_proxy,
         metrics: args.metrics,
         terms: Terms {
@@ -91,8 +97,11 @@ pub(super) async fn run(tools: ToolArgs, args: HttpArgs, out: &Out) -> Ended {
             serve,
         },
     };
-    let _lease = tools.lease(&app, "streamable-http", out)?;
+    let _lease = tools.lease(&app, transport.word(), out)?;
     let listening = Listening::new(Arc::new(app), listen)?;
+    if transport == Transport::Bridge {
+        out.note("the bridge is for clients of the reference program; others should use `mcp serve-streamable-http`");
+    }
     out.note(&format!("listening on {}", listening.url()));
     out.note(&format!("clients are known by {}", listening.authentication()));
     if let Some(url) = listening.metrics_url() {

@@ -72,7 +72,7 @@ enum FormatWord {
 
 pub(super) async fn run(args: Args, out: &Out) -> Ended {
     match args.transport {
-        Transport::StreamableHttp => http::run(args.tools, args.http, out).await,
+        Transport::StreamableHttp => http::run(crate::http::Transport::Streamable, args.tools, args.http, out).await,
         Transport::Stdio => {
             args.http.refuse()?;
             stdio(args.tools, out).await
