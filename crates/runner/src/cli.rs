@@ -196,8 +196,10 @@ fn log_to_stderr(verbose: u8, quiet: bool, format: LogFormat) {
         .ok()
         .filter(|level| matches!(level.as_str(), "debug" | "info" | "warn" | "error"));
     let level = if verbose == 0 && !quiet { named.unwrap_or_else(|| level.to_owned()) } else { level.to_owned() };
-    // Our own crates at that level; the libraries only when something is wrong with them.
-    let filter = format!("error,{REMARKS}={remarks},synapsor_runner={level},synapsor_db={level},synapsor_core={level}");
+    // Our own crates at that level; the libraries only when something is wrong with them. That a client left is not.
+    let filter = format!(
+        "error,rmcp::service=off,{REMARKS}={remarks},synapsor_runner={level},synapsor_db={level},synapsor_core={level}"
+    );
     let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
