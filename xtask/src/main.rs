@@ -1,6 +1,7 @@
 //! The project's chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stderr, reason = "a tool for the terminal")]
 
+mod bench;
 mod ci;
 mod generate;
 mod node;
@@ -29,6 +30,8 @@ enum Chore {
     Test(test::Args),
     /// Run the long tests: many kills, and Oracle's MySQL
     Soak(soak::Args),
+    /// Measure speed and size against the targets in docs/performance.md
+    Bench(bench::Args),
     /// Do everything that a change must pass, the tests last
     Ci,
     /// Write the files that are made from the code
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test(args) => test::run_tests(&args),
         Chore::Soak(args) => soak::run_soak(&args),
+        Chore::Bench(args) => bench::run_bench(&args).map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_ci(),
         Chore::Gen(args) => generate::run_gen(&args).map(|()| ExitCode::SUCCESS),
         Chore::Tidy => tidy::run_tidy().map(|()| ExitCode::SUCCESS),

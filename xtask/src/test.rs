@@ -38,7 +38,7 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     let mut tests =
         if succeeds(&mut cargo(&["nextest", "--version"])) { cargo(&["nextest", "run"]) } else { cargo(&["test"]) };
     if !narrowed {
-        tests.args(["--workspace", "--features", "xtask/gen,synapsor-runner/faults"]);
+        tests.args(["--workspace", "--features", "xtask/gen,xtask/bench,synapsor-runner/faults"]);
         tests.envs(release_binaries()?);
     }
     tests.args(&args.filters).envs(servers.env()).envs(node).envs(FUZZ).env(PYTHON, python);

@@ -76,6 +76,11 @@ impl OwnPostgres {
         url(self.port)
     }
 
+    /// Returns the path of a program that comes with the server, such as `psql` or `pgbench`.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.binaries.postgres.with_file_name(name)
+    }
+
     /// Starts a standby on a copy of this server as it is now. It takes connections for reading, and hears nothing of
     /// what happens here later: a replica that lags. Its URL is returned; it stops together with this server.
     pub fn lagging_standby(&mut self) -> Result<String, String> {
