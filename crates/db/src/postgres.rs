@@ -1,10 +1,12 @@
 //! PostgreSQL as a source database.
 //!
-//! Every statement is unnamed, binds text and returns text, so that nothing depends on the driver's idea of a type and
-//! a pooler in transaction mode may stand in between.
+//! Every statement binds text and returns text, so that nothing depends on the driver's idea of a type. Unless a link is
+//! known to end at the server itself, statements are unnamed and settings last for one transaction, so that a pooler in
+//! transaction mode may stand in between.
 
 mod cancel;
 mod catalog;
+mod direct;
 mod kinds;
 mod policy;
 mod pool;
@@ -40,7 +42,9 @@ impl Postgres {
     pub(crate) fn open(access: Access) -> Result<Self, Fault> {
         let target = tls::target(&access.url, &access.source.tls, &access.base)?;
         let times = Times::of(&access.source);
-        let pool = Pool::new(target, &access.source);
+        // A writer's session stays as its administrator set it.
+        let reading = (access.role == Role::Reader).then(|| times.reading_session());
+        let pool = Pool::new(target, &access.source, reading);
         Ok(Self { pool, times, role: access.role, session: access.source.session })
     }
 

@@ -4,22 +4,29 @@
 //! dropped future can leave nothing behind for the next user.
 
 use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use synapsor_core::contract::Source;
-use tokio::net::lookup_host;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::error::Severity;
-use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cancel::{Canceler, Place};
+use super::direct::{Ends, Prepared};
 use super::said;
 use super::tls::Target;
 use crate::fault::{Class, Fault};
@@ -36,6 +43,8 @@ pub(super) struct Pool {
     connect_timeout: Duration,
     acquire_timeout: Duration,
     most: u32,
+    /// What makes a session one for reading, where that lasts; none for a pool that others than readers use.
+    reading: Option<String>,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Arc<Conn>>>,
 }
@@ -47,6 +56,8 @@ pub(super) struct Conn {
     place: Place,
     warned: Arc<AtomicBool>,
     driver: AbortHandle,
+    /// What is prepared, on a link to the server itself whose session is one for reading.
+    prepared: Option<Prepared>,
     /// A cancellation under way that nobody waits for.
     parting: Mutex<Option<JoinHandle<bool>>>,
 }
@@ -60,7 +71,7 @@ pub(super) struct Lease {
 }
 
 impl Pool {
-    pub(super) fn new(mut target: Target, source: &Source) -> Arc<Self> {
+    pub(super) fn new(mut target: Target, source: &Source, reading: Option<String>) -> Arc<Self> {
         target.config.connect_timeout(source.connect_timeout).keepalives_idle(KEEPALIVE);
         let most = source.pool.max_connections.max(1);
         Arc::new(Self {
@@ -69,6 +80,7 @@ impl Pool {
             acquire_timeout: source.pool.acquire_timeout,
             most,
             permits: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS))),
+            reading,
             idle: Mutex::default(),
         })
     }
@@ -105,16 +117,36 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Conn, Fault> {
-        let ((client, connection), place) = timeout(self.connect_timeout, self.reach())
+        let connecting = async {
+            let link = self.reach().await?;
+            let driver = tokio::spawn(link.driving).abort_handle();
+            let prepared = match self.settle(&link.client, link.ends).await {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    driver.abort();
+                    return Err(said::fault(error));
+                }
+            };
+            Ok((link.client, link.place, link.warned, driver, prepared))
+        };
+        let (client, place, warned, driver, prepared) = timeout(self.connect_timeout, connecting)
             .await
             .map_err(|_| Fault::new(Class::Timeout, "the server did not answer in time"))??;
-        let warned = Arc::new(AtomicBool::new(false));
-        let driver = tokio::spawn(drive(connection, Arc::clone(&warned))).abort_handle();
-        Ok(Conn { client, tls: self.target.tls.clone(), place, warned, driver, parting: Mutex::default() })
+        Ok(Conn { client, tls: self.target.tls.clone(), place, warned, driver, prepared, parting: Mutex::default() })
+    }
+
+    /// Makes the session one for reading, if that lasts.
+    async fn settle(&self, client: &Client, ends: Option<Ends>) -> Result<Option<Prepared>, Error> {
+        let (Some(reading), Some(ends)) = (&self.reading, ends) else { return Ok(None) };
+        if !ends.are_the_servers(client).await? {
+            return Ok(None);
+        }
+        client.batch_execute(reading).await?;
+        Ok(Some(Prepared::default()))
     }
 
     /// Connects, and says where to: a cancellation must reach the same server, not another of the same name.
-    async fn reach(&self) -> Result<(Link, Place), Fault> {
+    async fn reach(&self) -> Result<Link, Fault> {
         let Target { config, tls } = &self.target;
         let port = config.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
         let place = match (config.get_hosts(), config.get_hostaddrs()) {
@@ -122,29 +154,86 @@ impl Pool {
             ([Host::Unix(dir)], []) => Place::Unix(dir.join(format!(".s.PGSQL.{port}"))),
             _ => Place::Driver,
         };
-        Ok((config.connect(tls.clone()).await.map_err(said::fault)?, place))
+        let (client, connection) = config.connect(tls.clone()).await.map_err(said::fault)?;
+        Ok(Link::new(client, connection, place, None))
     }
 
-    async fn reach_by_name(&self, name: &str, port: u16) -> Result<(Link, Place), Fault> {
+    async fn reach_by_name(&self, name: &str, port: u16) -> Result<Link, Fault> {
         let unknown = || Fault::new(Class::Unreachable, "the server's name does not resolve");
         let mut last = unknown();
         for address in lookup_host((name, port)).await.map_err(|error| unknown().because(error))? {
-            let mut config = self.target.config.clone();
-            config.hostaddr(address.ip());
-            match config.connect(self.target.tls.clone()).await {
-                Ok(link) => return Ok((link, Place::Tcp(address, name.to_owned()))),
-                Err(error) => last = said::fault(error),
+            match self.reach_address(address, name).await {
+                Ok(link) => return Ok(link),
+                Err(fault) => last = fault,
             }
         }
         Err(last)
     }
+
+    async fn reach_address(&self, address: SocketAddr, name: &str) -> Result<Link, Fault> {
+        let Target { config, tls } = &self.target;
+        let place = Place::Tcp(address, name.to_owned());
+        if config.get_target_session_attrs() != TargetSessionAttrs::Any || config.get_tcp_user_timeout().is_some() {
+            // Only the driver's own connecting knows these.
+            let mut config = config.clone();
+            config.hostaddr(address.ip());
+            let (client, connection) = config.connect(tls.clone()).await.map_err(said::fault)?;
+            return Ok(Link::new(client, connection, place, None));
+        }
+        let (stream, ends) = open(address, config)
+            .await
+            .map_err(|error| Fault::new(Class::Unreachable, "the server cannot be reached").because(error))?;
+        let Ok(tls) = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls.clone(), name);
+        let (client, connection) = config.connect_raw(stream, tls).await.map_err(said::fault)?;
+        Ok(Link::new(client, connection, place, Some(ends)))
+    }
 }
 
-type Link = (Client, Connection<Socket, TlsStream>);
-type TlsStream = <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream;
+/// Opens a stream as the driver does.
+async fn open(address: SocketAddr, config: &Config) -> io::Result<(TcpStream, Ends)> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    if config.get_keepalives() {
+        let mut keepalive = TcpKeepalive::new().with_time(config.get_keepalives_idle());
+        if let Some(interval) = config.get_keepalives_interval() {
+            keepalive = keepalive.with_interval(interval);
+        }
+        if let Some(retries) = config.get_keepalives_retries() {
+            keepalive = keepalive.with_retries(retries);
+        }
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    }
+    let ends = Ends([stream.local_addr()?, stream.peer_addr()?]);
+    Ok((stream, ends))
+}
+
+/// A connection that was just made.
+struct Link {
+    client: Client,
+    driving: Pin<Box<dyn Future<Output = ()> + Send>>,
+    warned: Arc<AtomicBool>,
+    place: Place,
+    ends: Option<Ends>,
+}
+
+impl Link {
+    fn new<S, T>(client: Client, connection: Connection<S, T>, place: Place, ends: Option<Ends>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let warned = Arc::new(AtomicBool::new(false));
+        let driving = Box::pin(drive(connection, Arc::clone(&warned)));
+        Self { client, driving, warned, place, ends }
+    }
+}
 
 /// Moves bytes until the link ends, and notes warnings before the answers that they precede.
-async fn drive(mut connection: Connection<Socket, TlsStream>, warned: Arc<AtomicBool>) {
+async fn drive<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notice(notice))) => {
@@ -167,6 +256,11 @@ impl Conn {
     /// Asks the server to stop what this connection is doing; `true` once the server has taken the request.
     pub(super) async fn cancel(&self, patience: Duration) -> bool {
         self.canceler().cancel(patience).await
+    }
+
+    /// What is prepared, if this is a link to the server itself whose session is one for reading.
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
     }
 
     /// What cancels this connection's statement from elsewhere.

@@ -1,4 +1,5 @@
-//! Statements on one connection: text in, text out, always unnamed, so that a pooler in between may be in transaction mode.
+//! Statements on one connection: text in, text out. They are unnamed, so that a pooler in between may be in transaction
+//! mode; only where there certainly is none, reads are prepared.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,9 +14,11 @@ use synapsor_core::sql::{Bind, Sql};
 use synapsor_core::value::Cell;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Error, Row, RowStream, Statement};
 
+use super::direct::Prepared;
 use super::pool::{Conn, Lease, Pool};
 use super::said;
 use crate::fault::{Class, Fault};
@@ -31,6 +34,8 @@ pub(super) type Rows = Vec<Vec<Cell>>;
 pub(super) const PINS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
      SET LOCAL IntervalStyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; \
      SET LOCAL array_nulls = on";
+
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// The limits of one source, in the server's words and ours.
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +68,19 @@ impl Times {
 
     /// Opens a reading transaction in one message.
     fn begin_read(self) -> String {
-        let mut text = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {PINS}");
+        let mut text = format!("{BEGIN_READ}; {PINS}");
         for (setting, millis) in self.settings() {
             let _ = write!(text, "; SET LOCAL {setting} = {millis}");
+        }
+        text
+    }
+
+    /// Makes a whole session what a reading transaction otherwise is.
+    pub(super) fn reading_session(self) -> String {
+        let mut text = PINS.replace("SET LOCAL", "SET");
+        text.push_str("; SET default_transaction_read_only = on");
+        for (setting, millis) in self.settings() {
+            let _ = write!(text, "; SET {setting} = {millis}");
         }
         text
     }
@@ -118,11 +133,46 @@ pub(super) async fn read_transaction(
     times: Times,
     statements: &[Sql],
 ) -> (bool, Result<Vec<Rows>, Fault>) {
+    if let Some(prepared) = conn.prepared() {
+        return read_directly(conn, prepared, statements).await;
+    }
     let begin = times.begin_read();
-    // Each of these sends its message when first polled, and joined futures are polled in order: one flush.
     let queries = join_all(statements.iter().map(|sql| fetch(conn, sql)));
+    in_transaction(conn, &begin, queries).await
+}
+
+/// As [`read_transaction`], on a link whose session is made for reading: one statement needs no transaction around it.
+async fn read_directly(conn: &Conn, prepared: &Prepared, statements: &[Sql]) -> (bool, Result<Vec<Rows>, Fault>) {
+    let mut queries = Vec::with_capacity(statements.len());
+    for sql in statements {
+        match prepared.statement(&conn.client, sql).await {
+            Ok(statement) => queries.push(fetch_prepared(conn, statement, sql)),
+            Err(error) => return (error.as_db_error().is_some(), Err(said::fault(error))),
+        }
+    }
+    if queries.len() > 1 {
+        return in_transaction(conn, BEGIN_READ, join_all(queries)).await;
+    }
+    let fetched = join_all(queries).await.into_iter().collect::<Result<Vec<Rows>, Error>>();
+    // What was prepared may have become useless; another link prepares it anew.
+    let clean = fetched.as_ref().map_or_else(|error| error.as_db_error().is_some_and(still_prepared), |_| true);
+    (clean, fetched.map_err(said::fault))
+}
+
+/// Whether a statement that failed may be run again as it is prepared.
+fn still_prepared(said: &DbError) -> bool {
+    !matches!(said.code().code().get(..2), Some("0A" | "26"))
+}
+
+/// Runs queries between BEGIN and COMMIT. Each sends its message when first polled, and joined futures are polled in
+/// order: one flush.
+async fn in_transaction(
+    conn: &Conn,
+    begin: &str,
+    queries: impl Future<Output = Vec<Result<Rows, Error>>>,
+) -> (bool, Result<Vec<Rows>, Fault>) {
     let (begun, (fetched, committed)) =
-        join(conn.client.batch_execute(&begin), join(queries, conn.client.batch_execute("COMMIT"))).await;
+        join(conn.client.batch_execute(begin), join(queries, conn.client.batch_execute("COMMIT"))).await;
     let clean = begun.is_ok() && committed.is_ok();
     let rows = begun.and_then(|()| fetched.into_iter().collect::<Result<Vec<Rows>, Error>>());
     (clean, rows.map_err(said::fault))
@@ -130,7 +180,20 @@ pub(super) async fn read_transaction(
 
 /// Runs a statement and reads its rows.
 pub(super) async fn fetch(conn: &Conn, sql: &Sql) -> Result<Rows, Error> {
-    let rows = conn.client.query_typed_raw(sql.text(), params(sql)).await?;
+    read_rows(conn.client.query_typed_raw(sql.text(), params(sql)).await?, sql).await
+}
+
+async fn fetch_prepared(conn: &Conn, statement: Option<Statement>, sql: &Sql) -> Result<Rows, Error> {
+    match statement {
+        Some(statement) => {
+            let binds = params(sql).into_iter().map(|(bind, _)| bind);
+            read_rows(conn.client.query_raw(&statement, binds).await?, sql).await
+        }
+        None => fetch(conn, sql).await,
+    }
+}
+
+async fn read_rows(rows: RowStream, sql: &Sql) -> Result<Rows, Error> {
     let mut rows = pin!(rows);
     let mut cells = Vec::new();
     while let Some(row) = rows.try_next().await? {

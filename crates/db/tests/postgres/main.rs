@@ -7,6 +7,7 @@ mod site;
 mod alone;
 mod catalog;
 mod commits;
+mod direct;
 mod faults;
 mod limits;
 mod policies;
