@@ -12,8 +12,8 @@ use futures_util::future::{join, join_all};
 use synapsor_core::contract::Source;
 use synapsor_core::sql::{Bind, Sql};
 use synapsor_core::value::Cell;
-use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row, RowStream, Statement};
@@ -88,42 +88,34 @@ impl Times {
 
 /// Runs reading statements in one read-only transaction and one flush. Dropping the future cancels them on the server.
 pub(super) async fn read(pool: &Arc<Pool>, times: Times, statements: Vec<Sql>) -> Result<Vec<Rows>, Fault> {
-    let lease = pool.lease().await?;
-    let (held, dropped) = oneshot::channel();
-    let task = tokio::spawn(read_on(lease, times, statements, dropped));
-    let done = task.await;
-    drop(held);
-    done.map_err(|error| Fault::new(Class::Other, "a read ended early").because(error))?
-}
-
-/// Owns the connection for as long as anything is under way on it, whatever becomes of the asker.
-async fn read_on(
-    mut lease: Lease,
-    times: Times,
-    statements: Vec<Sql>,
-    dropped: oneshot::Receiver<()>,
-) -> Result<Vec<Rows>, Fault> {
-    let (clean, rows) = until_dropped(lease.conn(), times, &statements, dropped).await;
-    lease.set_clean(clean);
+    let mut reading = Reading(Some(pool.lease().await?));
+    let work = async {
+        let Some(lease) = &mut reading.0 else { return Err(Fault::new(Class::Other, "a read has no connection")) };
+        let done = timeout(times.patience(), read_transaction(lease.conn(), times, &statements)).await;
+        let (clean, rows) =
+            done.unwrap_or_else(|_| (false, Err(Fault::new(Class::Timeout, "the server did not answer in time"))));
+        lease.set_clean(clean);
+        rows
+    };
+    let rows = work.await;
+    // It is over: the connection goes back as it is.
+    drop(reading.0.take());
     rows
 }
 
-async fn until_dropped(
-    conn: &Conn,
-    times: Times,
-    statements: &[Sql],
-    dropped: oneshot::Receiver<()>,
-) -> (bool, Result<Vec<Rows>, Fault>) {
-    let mut work = pin!(read_transaction(conn, times, statements));
-    tokio::select! {
-        done = &mut work => done,
-        _ = dropped => {
-            // The cancellation is for whatever runs there, so it must be over before the next user comes.
-            let (taken, drained) = join(conn.cancel(GRACE), timeout(GRACE, &mut work)).await;
-            let clean = taken && matches!(drained, Ok((true, _)));
-            (clean, Err(Fault::new(Class::Other, "the reader went away")))
-        }
-        () = sleep(times.patience()) => (false, Err(Fault::new(Class::Timeout, "the server did not answer in time"))),
+/// A connection with a read under way on it, whatever becomes of the asker.
+struct Reading(Option<Lease>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let (Some(mut lease), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            // The cancellation is for whatever runs there, so it must be over before the next user comes. Answers come in
+            // the order of the questions: once the server has answered to nothing, everything before that has ended.
+            let conn = lease.conn();
+            let (taken, drained) = join(conn.cancel(GRACE), timeout(GRACE, conn.client.batch_execute(""))).await;
+            lease.set_clean(taken && matches!(drained, Ok(Ok(()))));
+        });
     }
 }
 

@@ -28,7 +28,7 @@ fn pool(url: &str) -> (Arc<Pool>, Times) {
         session: Session::default(),
     };
     let target = target(url, &source.tls, Path::new(".")).unwrap();
-    (Pool::new(target, &source), Times::of(&source))
+    (Pool::new(target, &source, None), Times::of(&source))
 }
 
 fn sql(text: &'static str) -> Sql {
