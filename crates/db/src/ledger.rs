@@ -21,6 +21,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
@@ -43,7 +44,7 @@ pub use self::verify::{Flaw, Verification};
 use self::chain::Prepared;
 use self::file::{Place, Watch};
 use self::reader::Readers;
-use self::writer::{Append, Work, Writer};
+use self::writer::{Append, Meter, Newest, Work, Writer};
 
 /// An open ledger. Clones share it; the last one to go waits until everything submitted is written.
 #[derive(Clone)]
@@ -103,8 +104,20 @@ impl std::fmt::Display for Head {
     }
 }
 
+/// Somebody who is about to append; until this is dropped, the writer may wait a moment for them.
+#[must_use = "the writer waits for nobody whose announcement was dropped"]
+pub struct Coming(Arc<AtomicUsize>);
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 struct Inner {
     id: LedgerId,
+    coming: Arc<AtomicUsize>,
+    newest: Newest,
     /// Present until the last handle goes.
     queue: Option<Sender<Work>>,
     thread: Option<JoinHandle<()>>,
@@ -122,19 +135,29 @@ impl Ledger {
             Place::Memory => None,
             Place::File(path) => Some(Arc::new(Readers::new(path, watch.clone()))),
         };
-        let writer = Writer::new(conn, id.clone(), watch, options.durability);
+        let newest = Newest::default();
+        let coming = Arc::new(AtomicUsize::new(0));
+        let meter = Meter { newest: newest.clone(), coming: Arc::clone(&coming) };
+        let writer = Writer::new(conn, id.clone(), watch, options.durability, meter);
         let (queue, work) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writer.run(&work))
             .map_err(|error| LedgerFault::new(Code::Internal, "no thread for the ledger").because(error))?;
-        Ok(Self { inner: Arc::new(Inner { id, queue: Some(queue), thread: Some(thread), readers }) })
+        Ok(Self { inner: Arc::new(Inner { id, coming, newest, queue: Some(queue), thread: Some(thread), readers }) })
     }
 
     /// The ledger's own id, made with it.
     #[must_use]
     pub fn id(&self) -> &LedgerId {
         &self.inner.id
+    }
+
+    /// Says that an append will come soon, so that it can share its commit with others that are on their way. Nothing
+    /// depends on it.
+    pub fn coming(&self) -> Coming {
+        self.inner.coming.fetch_add(1, Ordering::AcqRel);
+        Coming(Arc::clone(&self.inner.coming))
     }
 
     /// Appends a group of events, all or none, and returns their ids. Once this was polled the events are written even if the
@@ -157,7 +180,16 @@ impl Ledger {
 
     /// Where the ledger ends now.
     pub async fn head(&self) -> Result<Head, LedgerFault> {
-        self.read(|conn| writer::head(conn)?.public()).await
+        let head = self.read(|conn| writer::head(conn)?.public()).await?;
+        self.inner.newest.saw(head.newest_at.map(chain::stored_time));
+        Ok(head)
+    }
+
+    /// The newest time of any event, as far as this process has written or asked: what it wrote itself is in it, and
+    /// everything before that, whoever wrote it. Costs nothing.
+    #[must_use]
+    pub fn newest_seen(&self) -> Option<Timestamp> {
+        self.inner.newest.seen().and_then(|at| chain::read_time(at).ok())
     }
 
     /// The newest proposal.

@@ -1,6 +1,8 @@
 //! The one thread that writes: whatever waits is committed together, and answered after.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
@@ -23,6 +25,11 @@ const IDLE: Duration = Duration::from_millis(100);
 
 /// How far search may fall behind under load that never pauses, in events.
 const MOST_LAG: usize = 2048;
+
+/// From how many others on it is worth waiting for them; how long for each, and at most.
+const MANY: usize = 4;
+const PATIENCE_PER_OTHER: Duration = Duration::from_micros(20);
+const PATIENCE: Duration = Duration::from_micros(400);
 
 /// Something for the writer to do.
 pub(super) enum Work {
@@ -50,11 +57,39 @@ pub(super) struct Writer {
     seen: u64,
     /// How many events were committed here since search was last known to be up to date.
     unsearched: usize,
+    meter: Meter,
+}
+
+/// What the writer shares with the handles.
+pub(super) struct Meter {
+    pub(super) newest: Newest,
+    /// How many have announced an append, those included that wait for their answer.
+    pub(super) coming: Arc<AtomicUsize>,
+}
+
+/// The newest time that is known to be in the ledger.
+#[derive(Clone)]
+pub(super) struct Newest(Arc<AtomicI64>);
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(i64::MIN)))
+    }
+}
+
+impl Newest {
+    pub(super) fn saw(&self, at: Option<i64>) {
+        self.0.fetch_max(at.unwrap_or(i64::MIN), Ordering::AcqRel);
+    }
+
+    pub(super) fn seen(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|at| *at > i64::MIN)
+    }
 }
 
 impl Writer {
-    pub(super) fn new(conn: Connection, ledger: LedgerId, watch: Watch, durability: Durability) -> Self {
-        Self { conn, ledger, watch, durability, synced: None, seen: 0, unsearched: 0 }
+    pub(super) fn new(conn: Connection, ledger: LedgerId, watch: Watch, durability: Durability, meter: Meter) -> Self {
+        Self { conn, ledger, watch, durability, synced: None, seen: 0, unsearched: 0, meter }
     }
 
     /// Works until the last handle is gone and the queue is empty.
@@ -73,6 +108,9 @@ impl Writer {
                 Ok(Work::Append(first)) => {
                     let mut appends = vec![first];
                     next = gather(queue, &mut appends);
+                    if next.is_none() && self.wait_for_others(appends.len()) {
+                        next = gather(queue, &mut appends);
+                    }
                     self.commit(appends);
                     if self.unsearched > MOST_LAG {
                         self.catch_up_quietly();
@@ -102,6 +140,17 @@ impl Writer {
             tracing::warn!(error = &fault as &dyn std::error::Error, "search could not be brought up to date");
             self.unsearched = 0;
         }
+    }
+
+    /// Lets those who are on their way come along, if they are many: a commit costs the same for one as for all of them.
+    fn wait_for_others(&self, here: usize) -> bool {
+        let others = self.meter.coming.load(Ordering::Acquire).saturating_sub(here);
+        if others < MANY {
+            return false;
+        }
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        std::thread::sleep(PATIENCE_PER_OTHER.saturating_mul(others).min(PATIENCE));
+        true
     }
 
     /// Commits what is not stale and answers everyone.
@@ -151,6 +200,7 @@ impl Writer {
             batch.at,
         ))?;
         tx.commit()?;
+        self.meter.newest.saw(Some(batch.at));
         self.seen = batch.batch;
         self.unsearched = self.unsearched.saturating_add(leaves.len());
         Ok(answers)

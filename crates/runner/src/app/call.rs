@@ -134,10 +134,8 @@ impl App {
             }
             stop.into_refusal(request_id.as_str())
         });
-        let now = match self.now().await {
-            Ok(now) => now,
-            Err(_) => clock::now(),
-        };
+        // What an answer shows was asked of the ledger, or put into it, on the way here.
+        let now = clock::now().max(self.ledger.newest_seen().unwrap_or(Timestamp::MIN));
         Finished {
             asked: name.to_owned(),
             capability,
@@ -157,6 +155,7 @@ impl App {
         request_id: &RequestId,
     ) -> Result<Answer, Stop> {
         let args = Args::parse(capability, arguments)?;
+        let _coming = self.ledger.coming();
         let seen = self.look(capability, scope, args).await?;
         if capability.proposal().is_some() {
             return propose::propose(self, &seen, request_id).await;

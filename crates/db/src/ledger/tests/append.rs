@@ -40,6 +40,43 @@ async fn what_was_appended_is_read_back_exactly() {
 }
 
 #[tokio::test]
+async fn the_newest_time_is_known_from_what_was_written_or_asked() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("local.db");
+    let (ledger, other) = (open(&path), open(&path));
+    assert_eq!(ledger.newest_seen(), None);
+    ledger.append(vec![read_event(1)], at(5)).await.unwrap();
+    assert_eq!((ledger.newest_seen(), other.newest_seen()), (Some(at(5)), None));
+    // What others wrote before is in it, also when the clock here went back.
+    other.append(vec![read_event(2)], at(3)).await.unwrap();
+    assert_eq!(other.newest_seen(), Some(at(5)));
+    other.append(vec![read_event(3)], at(9)).await.unwrap();
+    assert_eq!(ledger.newest_seen(), Some(at(5)));
+    ledger.head().await.unwrap();
+    assert_eq!(ledger.newest_seen(), Some(at(9)));
+}
+
+#[tokio::test]
+async fn those_who_said_that_they_come_and_do_not_hold_nobody_up() {
+    let ledger = open(Path::new(":memory:"));
+    let many: Vec<_> = (0..64).map(|_| ledger.coming()).collect();
+    // One that comes while 63 others are expected waits a moment, and no more.
+    ledger.append(vec![read_event(100)], at(0)).await.unwrap();
+    let appends = (0..64).map(|number| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { ledger.append(vec![read_event(number)], at(1)).await })
+    });
+    for append in appends.collect::<Vec<_>>() {
+        append.await.unwrap().unwrap();
+    }
+    let shared = ledger.head().await.unwrap().batch;
+    drop(many);
+    ledger.append(vec![read_event(101)], at(2)).await.unwrap();
+    assert_eq!(ledger.head().await.unwrap().batch, shared + 1);
+    assert_eq!(ledger.load(&evidence_id(63)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_group_is_written_whole_or_not_at_all() {
     let ledger = open(Path::new(":memory:"));
     ledger.append(vec![proposed(1)], at(0)).await.unwrap();
