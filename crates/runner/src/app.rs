@@ -22,6 +22,7 @@ pub mod verify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ use synapsor_core::scope::{Scope, Unbound};
 use synapsor_core::value::Table;
 use synapsor_db::ledger::Ledger;
 
-use crate::secrets;
+use crate::{clock, secrets};
 use source::Sources;
 pub use stop::Stop;
 
@@ -77,6 +78,14 @@ impl App {
         load::now(&self.ledger).await
     }
 
+    /// As [`App::now`] for what is only stamped with it: the ledger is asked if this process has not written to it yet.
+    pub(crate) async fn now_to_stamp(&self) -> Result<Timestamp, Stop> {
+        match self.ledger.newest_seen() {
+            Some(newest) => Ok(clock::now().max(newest)),
+            None => self.now().await,
+        }
+    }
+
     /// The trusted scope of a caller's calls of a capability.
     pub fn scope(&self, caller: &Caller, capability: &Capability) -> Result<Scope, Unbound> {
         Scope::bind(caller, &capability.trust, secrets::plain)
@@ -91,7 +100,11 @@ impl App {
         let source = self.source_of(capability)?;
         let engine = self.sources.reader(source)?;
         let table = source::describe_for_reading(&engine, capability).await?;
-        let found = Arc::new(Known { table, receipts_id: self.receipts_id(capability).await? });
+        let found = Arc::new(Known {
+            table,
+            receipts_id: self.receipts_id(capability).await?,
+            contract_recorded: AtomicBool::new(false),
+        });
         if let Ok(mut known) = self.known.write() {
             known.insert(capability.name.clone(), Arc::clone(&found));
         }
@@ -111,4 +124,6 @@ pub(crate) struct Known {
     pub(crate) table: Table,
     /// The identity of the receipt table there, if there is one.
     pub(crate) receipts_id: Option<String>,
+    /// Whether the ledger holds the capability's reviewed parts.
+    pub(crate) contract_recorded: AtomicBool,
 }

@@ -1,5 +1,7 @@
 //! Puts a change up for review: once for each distinct change, whoever asks how often.
 
+use std::sync::atomic::Ordering;
+
 use synapsor_core::answer::Answer;
 use synapsor_core::code::Code;
 use synapsor_core::digest;
@@ -40,7 +42,7 @@ async fn attempt(
     receipts_id: Option<&str>,
     request_id: &RequestId,
 ) -> Result<Option<Answer>, Stop> {
-    let now = app.now().await?;
+    let now = app.now_to_stamp().await?;
     let proposal_id = clock::proposal_id();
     let evidence_id = clock::evidence_id();
     let source = app.source_of(seen.capability)?;
@@ -114,7 +116,7 @@ async fn attempt(
     let created = Event::ProposalCreated(Box::new(change_set));
     events.push(NewEvent { subject: proposal_id.as_str().to_owned(), seq: 0, event: created.clone() });
     match app.ledger.append(events, now).await {
-        Ok(_) => {}
+        Ok(_) => seen.known.contract_recorded.store(true, Ordering::Release),
         Err(AppendError::Stale { .. }) => return Ok(None),
         Err(AppendError::Fault(fault)) => return Err(fault.into()),
     }
@@ -149,6 +151,9 @@ fn is_open(stage: &Stage) -> bool {
 
 /// The capability's reviewed parts, kept once for each digest.
 async fn contract_event(app: &App, seen: &Seen<'_>) -> Result<Option<NewEvent>, Stop> {
+    if seen.known.contract_recorded.load(Ordering::Acquire) {
+        return Ok(None);
+    }
     let source = app.source_of(seen.capability)?;
     let capability = ready::reviewed(seen.capability, source);
     let subject = format!("contract:{}", digest::of(&capability));
