@@ -56,8 +56,10 @@ pub(super) struct Conn {
     place: Place,
     warned: Arc<AtomicBool>,
     driver: AbortHandle,
-    /// What is prepared, on a link to the server itself whose session is one for reading.
+    /// What is prepared, on a link to the server itself.
     prepared: Option<Prepared>,
+    /// Whether its session is one for reading.
+    reading: bool,
     /// A cancellation under way that nobody waits for.
     parting: Mutex<Option<JoinHandle<bool>>>,
 }
@@ -132,16 +134,20 @@ impl Pool {
         let (client, place, warned, driver, prepared) = timeout(self.connect_timeout, connecting)
             .await
             .map_err(|_| Fault::new(Class::Timeout, "the server did not answer in time"))??;
-        Ok(Conn { client, tls: self.target.tls.clone(), place, warned, driver, prepared, parting: Mutex::default() })
+        let reading = prepared.is_some() && self.reading.is_some();
+        let tls = self.target.tls.clone();
+        Ok(Conn { client, tls, place, warned, driver, prepared, reading, parting: Mutex::default() })
     }
 
-    /// Makes the session one for reading, if that lasts.
+    /// Makes a reader's session one for reading, if that lasts, and gives what lasts a place for what is prepared.
     async fn settle(&self, client: &Client, ends: Option<Ends>) -> Result<Option<Prepared>, Error> {
-        let (Some(reading), Some(ends)) = (&self.reading, ends) else { return Ok(None) };
+        let Some(ends) = ends else { return Ok(None) };
         if !ends.are_the_servers(client).await? {
             return Ok(None);
         }
-        client.batch_execute(reading).await?;
+        if let Some(reading) = &self.reading {
+            client.batch_execute(reading).await?;
+        }
         Ok(Some(Prepared::default()))
     }
 
@@ -258,9 +264,14 @@ impl Conn {
         self.canceler().cancel(patience).await
     }
 
-    /// What is prepared, if this is a link to the server itself whose session is one for reading.
+    /// What is prepared, if this is a link to the server itself.
     pub(super) fn prepared(&self) -> Option<&Prepared> {
         self.prepared.as_ref()
+    }
+
+    /// Whether the session is one for reading.
+    pub(super) fn is_reading(&self) -> bool {
+        self.reading
     }
 
     /// What cancels this connection's statement from elsewhere.

@@ -126,21 +126,30 @@ pub(super) async fn read_transaction(
     statements: &[Sql],
 ) -> (bool, Result<Vec<Rows>, Fault>) {
     if let Some(prepared) = conn.prepared() {
-        return read_directly(conn, prepared, statements).await;
+        return read_directly(conn, times, prepared, statements).await;
     }
     let begin = times.begin_read();
     let queries = join_all(statements.iter().map(|sql| fetch(conn, sql)));
     in_transaction(conn, &begin, queries).await
 }
 
-/// As [`read_transaction`], on a link whose session is made for reading: one statement needs no transaction around it.
-async fn read_directly(conn: &Conn, prepared: &Prepared, statements: &[Sql]) -> (bool, Result<Vec<Rows>, Fault>) {
+/// As [`read_transaction`], on a link to the server itself. In a session that is made for reading, one statement needs no
+/// transaction around it.
+async fn read_directly(
+    conn: &Conn,
+    times: Times,
+    prepared: &Prepared,
+    statements: &[Sql],
+) -> (bool, Result<Vec<Rows>, Fault>) {
     let mut queries = Vec::with_capacity(statements.len());
     for sql in statements {
         match prepared.statement(&conn.client, sql).await {
             Ok(statement) => queries.push(fetch_prepared(conn, statement, sql)),
             Err(error) => return (error.as_db_error().is_some(), Err(said::fault(error))),
         }
+    }
+    if !conn.is_reading() {
+        return in_transaction(conn, &times.begin_read(), join_all(queries)).await;
     }
     if queries.len() > 1 {
         return in_transaction(conn, BEGIN_READ, join_all(queries)).await;

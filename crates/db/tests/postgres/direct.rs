@@ -1,4 +1,4 @@
-//! What a reader keeps on its connections where nothing stands before the server, and only there.
+//! What is kept on connections where nothing stands before the server, and only there.
 
 use synapsor_db::engine::{Engine, Role};
 use synapsor_testkit::link::Link;
@@ -57,14 +57,26 @@ async fn a_prepared_statement_follows_its_table() {
 }
 
 #[tokio::test]
-async fn behind_anything_and_for_writers_nothing_is_kept() {
+async fn behind_anything_nothing_is_kept() {
     let site = site(T).await;
     let link = Link::to(site.db.address().unwrap());
     let reader = open(&link.through(&site.db.reader_url()), Role::Reader, &source());
-    for engine in [&reader, &site.writer] {
-        for _ in 0..3 {
-            assert_eq!(one(engine, FEE).await, "1");
-            assert_eq!(one(engine, SESSION).await, "UTC|hex|3s|2s|on|off|0");
-        }
+    for _ in 0..3 {
+        assert_eq!(one(&reader, FEE).await, "1");
+        assert_eq!(one(&reader, SESSION).await, "UTC|hex|3s|2s|on|off|0");
     }
+}
+
+#[tokio::test]
+async fn a_direct_writer_keeps_the_statements_of_its_reads_and_the_servers_own_session() {
+    let site = site(T).await;
+    let mut source = source();
+    source.pool.max_connections = 1;
+    let writer = open(&site.db.writer_url(), Role::Writer, &source);
+    for _ in 0..3 {
+        assert_eq!(one(&writer, FEE).await, "1");
+        assert_eq!(one(&writer, SESSION).await, "UTC|hex|3s|2s|on|off|2");
+    }
+    let fault = writer.read(&sql("INSERT INTO t VALUES ('2', 'acme', 1)", 0)).await.unwrap_err();
+    assert!(format!("{fault:?}").contains("25006"), "{fault:?}");
 }
