@@ -26,7 +26,8 @@ pub(super) async fn measure(world: &World, pace: Pace, board: &mut Board) -> Res
     for callers in [1, 8, 64] {
         let bare = pgbench::run(world, BARE_READ, callers, pace.round)?;
         let read = load::run(&server, &address, &reads(READ), callers, pace.round).await?;
-        let of = |what: &str| format!("read, HTTP, PostgreSQL, {callers} callers: {what}");
+        let s = if callers == 1 { "" } else { "s" };
+        let of = |what: &str| format!("read, HTTP, PostgreSQL, {callers} caller{s}: {what}");
         board.note(&of("calls"), "/s", Target::None, read.rate);
         board.note(&of("`pgbench -M prepared`"), "/s", Target::None, bare.rate);
         let least = if callers == 64 { Target::AtLeast(50.0) } else { Target::None };
