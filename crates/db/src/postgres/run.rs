@@ -130,11 +130,12 @@ pub(super) async fn read_transaction(
     }
     let begin = times.begin_read();
     let queries = join_all(statements.iter().map(|sql| fetch(conn, sql)));
-    in_transaction(conn, &begin, queries).await
+    let (clean, rows) = in_transaction(conn, &begin, queries).await;
+    (clean, rows.map_err(said::fault))
 }
 
-/// As [`read_transaction`], on a link to the server itself. In a session that is made for reading, one statement needs no
-/// transaction around it.
+/// As [`read_transaction`], on a link to the server itself. A session that is made for reading needs no settings in each
+/// transaction, but it does need the transaction: a function that a read calls could change what the session allows.
 async fn read_directly(
     conn: &Conn,
     times: Times,
@@ -148,16 +149,11 @@ async fn read_directly(
             Err(error) => return (error.as_db_error().is_some(), Err(said::fault(error))),
         }
     }
-    if !conn.is_reading() {
-        return in_transaction(conn, &times.begin_read(), join_all(queries)).await;
-    }
-    if queries.len() > 1 {
-        return in_transaction(conn, BEGIN_READ, join_all(queries)).await;
-    }
-    let fetched = join_all(queries).await.into_iter().collect::<Result<Vec<Rows>, Error>>();
+    let begin = if conn.is_reading() { Cow::Borrowed(BEGIN_READ) } else { times.begin_read().into() };
+    let (clean, rows) = in_transaction(conn, &begin, join_all(queries)).await;
     // What was prepared may have become useless; another link prepares it anew.
-    let clean = fetched.as_ref().map_or_else(|error| error.as_db_error().is_some_and(still_prepared), |_| true);
-    (clean, fetched.map_err(said::fault))
+    let useless = rows.as_ref().is_err_and(|error| error.as_db_error().is_some_and(|said| !still_prepared(said)));
+    (clean && !useless, rows.map_err(said::fault))
 }
 
 /// Whether a statement that failed may be run again as it is prepared.
@@ -171,12 +167,11 @@ async fn in_transaction(
     conn: &Conn,
     begin: &str,
     queries: impl Future<Output = Vec<Result<Rows, Error>>>,
-) -> (bool, Result<Vec<Rows>, Fault>) {
+) -> (bool, Result<Vec<Rows>, Error>) {
     let (begun, (fetched, committed)) =
         join(conn.client.batch_execute(begin), join(queries, conn.client.batch_execute("COMMIT"))).await;
     let clean = begun.is_ok() && committed.is_ok();
-    let rows = begun.and_then(|()| fetched.into_iter().collect::<Result<Vec<Rows>, Error>>());
-    (clean, rows.map_err(said::fault))
+    (clean, begun.and_then(|()| fetched.into_iter().collect()))
 }
 
 /// Runs a statement and reads its rows.

@@ -33,6 +33,25 @@ async fn a_direct_reader_keeps_its_session_and_its_statements() {
 }
 
 #[tokio::test]
+async fn a_function_that_a_read_calls_cannot_make_the_next_read_a_write() {
+    let site = site(&format!(
+        "{T}; CREATE FUNCTION unlock() RETURNS text LANGUAGE sql AS $$
+           SELECT concat(set_config('default_transaction_read_only', 'off', false)) $$;
+         CREATE FUNCTION spend() RETURNS text LANGUAGE sql VOLATILE AS $$
+           INSERT INTO t VALUES ('2', 'acme', 2) RETURNING id $$"
+    ))
+    .await;
+    let mut source = source();
+    source.pool.max_connections = 1;
+    let reader = open(&site.db.reader_url(), Role::Reader, &source);
+    for _ in 0..2 {
+        assert_eq!(one(&reader, "SELECT unlock()").await, "off");
+        let fault = reader.read(&sql("SELECT spend()", 1)).await.unwrap_err();
+        assert!(format!("{fault:?}").contains("25006"), "{fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_prepared_statement_follows_its_table() {
     let site = site(T).await;
     let mut source = source();
