@@ -1,10 +1,15 @@
 //! The examples do what their pages say, and configurations of the reference program are served as they are.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use synapsor_core::contract::{Contract, TrustRule};
 use synapsor_testkit::database::Engine;
 use synapsor_testkit::env::TestEnv;
+use synapsor_testkit::http::modern;
+use synapsor_testkit::issuer::{Key, claims, set_of, with};
+use synapsor_testkit::stdio::MODERN;
 
 use crate::stage::{Stage, binary, id_of, stage};
 
@@ -81,24 +86,52 @@ async fn raw_sql_and_reviewed_actions() {
 #[test]
 fn configurations_of_the_reference_program_are_served_unchanged() {
     let folder = Path::new(ROOT).join("crates/core/tests/config/valid");
-    let mut served = 0;
+    let (mut by_pipe, mut by_http) = (0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         let report = synapsor_core::config::read(&text, &synapsor_core::config::ReadOptions::default());
-        let names: Vec<String> =
-            report.contract.unwrap().capabilities.iter().map(|capability| capability.name.to_string()).collect();
+        let contract = report.contract.unwrap();
         let env = TestEnv::new(binary());
         env.write("synapsor.runner.json", &text);
-        let mut client = env.spawn_stdio(["mcp", "serve", "--store", "local.db"]);
-        client.initialize("2025-11-25");
-        let listed = client.request("tools/list", json!({})).unwrap();
-        let listed: Vec<&str> =
-            listed["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        // On stdin nobody proves whose rows a call is about.
+        let listed = if contract.capabilities.iter().any(|capability| capability.trust == TrustRule::HttpClaims) {
+            by_http += 1;
+            listed_over_http(&env, &contract)
+        } else {
+            by_pipe += 1;
+            listed_over_stdio(&env)
+        };
+        let names: Vec<_> = contract.capabilities.iter().map(|capability| capability.name.as_str()).collect();
         assert_eq!(listed, names, "{}", path.display());
-        client.close_stdin();
-        assert_eq!(client.wait().status, 0);
-        served += 1;
     }
-    assert!(served > 2);
+    assert!(by_pipe > 2 && by_http > 0, "{by_pipe} and {by_http}");
+}
+
+fn listed_over_stdio(env: &TestEnv) -> Vec<String> {
+    let mut client = env.spawn_stdio(["mcp", "serve", "--store", "local.db"]);
+    client.initialize("2025-11-25");
+    let listed = client.request("tools/list", json!({})).unwrap();
+    client.close_stdin();
+    assert_eq!(client.wait().status, 0);
+    names(&listed)
+}
+
+fn listed_over_http(env: &TestEnv, contract: &Contract) -> Vec<String> {
+    let jwt = contract.http.jwt.as_ref().unwrap();
+    let key = Key::p256("p");
+    env.write("jwks.json", set_of(&[&key]));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let claims = with(with(claims(now.try_into().unwrap()), "iss", json!(jwt.issuer)), "aud", json!(jwt.audience));
+    let token = key.sign(&key.header(), &with(claims, &jwt.tenant_claim, json!("acme")));
+    let server = env.spawn_http(["--store", "local.db"]);
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("mcp-protocol-version", MODERN), ("mcp-method", "tools/list")];
+    let reply = server.connect().request("POST", "/mcp", &headers, &modern("tools/list", &json!({})));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    names(&reply.json()["result"])
+}
+
+fn names(listed: &Value) -> Vec<String> {
+    listed["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
 }
