@@ -60,6 +60,15 @@ impl Caller {
             Self::Client(identity) => identity.grants,
         }
     }
+
+    /// The name of the credential that it has shown.
+    #[must_use]
+    pub fn credential(&self) -> Option<&str> {
+        match self {
+            Self::Process => None,
+            Self::Client(identity) => Some(&identity.credential),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use synapsor_core::answer::{Answer, Called};
 use synapsor_core::args::Args;
 use synapsor_core::caller::Caller;
 use synapsor_core::code::Code;
-use synapsor_core::contract::{Capability, Mode, ResultFormat};
+use synapsor_core::contract::{Capability, Mode, ResultFormat, TrustRule};
 use synapsor_core::event::Event;
 use synapsor_core::evidence::{self, Seal};
 use synapsor_core::id::RequestId;
 use synapsor_core::plan::{self, ReadPlan, Row};
 use synapsor_core::refusal::Refusal;
-use synapsor_core::scope::Scope;
+use synapsor_core::scope::{Scope, Unbound};
 use synapsor_db::ledger::NewEvent;
 
 use super::trace::Trace;
@@ -26,13 +26,98 @@ pub const CALLS: &str = "synapsor_calls_total";
 /// How long calls took, by `tool`.
 pub const CALL_SECONDS: &str = "synapsor_call_duration_seconds";
 
-/// A finished call, ready to be rendered.
-pub struct Finished<'a> {
+/// A call that has come in: who asks for what, and the id under which everything about it is found.
+pub struct Call<'a> {
+    app: &'a App,
+    caller: &'a Caller,
     asked: String,
     capability: Option<&'a Capability>,
-    scope: Option<Scope>,
+    bound: Option<Result<Scope, Unbound>>,
     request_id: RequestId,
-    mode: Mode,
+}
+
+impl<'a> Call<'a> {
+    /// The id under which everything about it is found.
+    pub(crate) fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// Counts the call, and writes a line about it: who called what, and how it ended.
+    pub(crate) fn note(&self, outcome: &'static str, took: Duration, trace: Option<&Trace>) {
+        let tool = self.capability.map(|capability| capability.name.as_str());
+        // Names that only a client made up count as one.
+        let counted = tool.unwrap_or("unknown").to_owned();
+        metrics::counter!(CALLS, "tool" => counted.clone(), "outcome" => outcome).increment(1);
+        metrics::histogram!(CALL_SECONDS, "tool" => counted).record(took);
+        let scope = self.scope();
+        tracing::info!(
+            request_id = %self.request_id,
+            tool,
+            credential = self.caller.credential(),
+            tenant = scope.map(Scope::tenant),
+            principal = scope.map(Scope::principal),
+            outcome,
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            trace_id = trace.map(Trace::trace_id),
+            parent_id = trace.map(Trace::parent_id),
+            "call"
+        );
+    }
+
+    /// Runs it. A fault becomes a refusal, and is logged under the call's id.
+    pub(crate) async fn run(&self, arguments: &Map<String, Json>) -> Result<Answer, Refusal> {
+        self.answer(arguments).await.map_err(|stop| {
+            // A fault is logged by what turns it into a refusal; a refusal whose words the model does not get, here.
+            if let Stop::Refusal(refusal) = &stop
+                && refusal.code().face().text() != refusal.code().text()
+            {
+                let (request_id, name) = (&self.request_id, &self.asked);
+                tracing::warn!(%request_id, code = refusal.code().text(), "call of `{name}` refused: {refusal}");
+            }
+            stop.into_refusal(self.request_id.as_str())
+        })
+    }
+
+    async fn answer(&self, arguments: &Map<String, Json>) -> Result<Answer, Stop> {
+        match (self.capability, &self.bound) {
+            (Some(capability), Some(Ok(scope))) => match capability.scope_lacking(self.caller.grants()) {
+                Some(lacking) => Err(no_grant(lacking).into()),
+                None => self.app.run(capability, scope, arguments, &self.request_id).await,
+            },
+            (Some(capability), Some(Err(unbound))) => {
+                let refusal = Refusal::new(Code::TrustedContextMissing, unbound.to_string());
+                Err(match (&unbound.variable, &capability.trust) {
+                    (Some(name), _) => refusal.with_fix(format!("set `{name}`")),
+                    (None, TrustRule::HttpClaims) => refusal.with_fix(
+                        "call it over HTTP, where a client proves whose rows it is about; a command proves nothing",
+                    ),
+                    (None, _) => refusal,
+                }
+                .into())
+            }
+            _ => Err(Refusal::new(
+                Code::CapabilityNotFound,
+                "there is no tool of that name; list the tools and use one of their names",
+            )
+            .into()),
+        }
+    }
+
+    /// Ends it with a result.
+    pub(crate) fn finish(self, result: Result<Answer, Refusal>) -> Finished<'a> {
+        // What an answer shows was asked of the ledger, or put into it, on the way here.
+        let now = clock::now().max(self.app.ledger.newest_seen().unwrap_or(Timestamp::MIN));
+        Finished { call: self, now, result }
+    }
+
+    fn scope(&self) -> Option<&Scope> {
+        self.bound.as_ref()?.as_ref().ok()
+    }
+}
+
+/// A finished call, ready to be rendered.
+pub struct Finished<'a> {
+    call: Call<'a>,
     now: Timestamp,
     result: Result<Answer, Refusal>,
 }
@@ -49,37 +134,15 @@ impl Finished<'_> {
         &self.result
     }
 
-    /// Counts the call, and writes a line about it: who called what, how it ended, and under which request id the rest
-    /// is found.
-    pub(crate) fn note(&self, took: Duration, trace: Option<&Trace>) {
-        let tool = self.capability.map(|capability| capability.name.as_str());
-        let outcome = self.result.as_ref().map_or_else(|refusal| refusal.code().text(), |_| "OK");
-        // Names that only a client made up count as one.
-        let counted = tool.unwrap_or("unknown").to_owned();
-        metrics::counter!(CALLS, "tool" => counted.clone(), "outcome" => outcome).increment(1);
-        metrics::histogram!(CALL_SECONDS, "tool" => counted).record(took);
-        tracing::info!(
-            request_id = %self.request_id,
-            tool,
-            tenant = self.scope.as_ref().map(Scope::tenant),
-            principal = self.scope.as_ref().map(Scope::principal),
-            outcome,
-            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            trace_id = trace.map(Trace::trace_id),
-            parent_id = trace.map(Trace::parent_id),
-            "call"
-        );
-    }
-
     /// What the wire shapes are made of.
     #[must_use]
     pub fn called(&self) -> Called<'_> {
         Called {
-            asked: &self.asked,
-            capability: self.capability,
-            scope: self.scope.as_ref(),
-            request_id: &self.request_id,
-            mode: self.mode,
+            asked: &self.call.asked,
+            capability: self.call.capability,
+            scope: self.call.scope(),
+            request_id: &self.call.request_id,
+            mode: self.call.app.contract.mode,
             now: self.now,
             result: &self.result,
         }
@@ -97,54 +160,27 @@ pub(super) struct Seen<'a> {
 }
 
 impl App {
-    /// Runs the tool of that canonical name. Every outcome is an answer; faults are logged under the request id.
-    pub async fn call(&self, caller: &Caller, name: &str, arguments: &Map<String, Json>) -> Finished<'_> {
-        let request_id = clock::request_id();
+    /// Takes in a call of the tool of that canonical name.
+    pub(crate) fn begin<'a>(&'a self, caller: &'a Caller, name: &str) -> Call<'a> {
         let capability = self
             .contract
             .capability(name)
             .filter(|capability| self.contract.mode != Mode::ReadOnly || capability.proposal().is_none());
-        let bound = capability.map(|capability| self.scope(caller, capability));
-        let result = match (capability, &bound) {
-            (Some(capability), Some(Ok(scope))) => match capability.scope_lacking(caller.grants()) {
-                Some(lacking) => Err(no_grant(lacking).into()),
-                None => self.run(capability, scope, arguments, &request_id).await,
-            },
-            (Some(_), Some(Err(unbound))) => {
-                let fix = unbound.variable.as_ref().map(|name| format!("set `{name}`"));
-                let refusal = Refusal::new(Code::TrustedContextMissing, unbound.to_string());
-                Err(match fix {
-                    Some(fix) => refusal.with_fix(fix),
-                    None => refusal,
-                }
-                .into())
-            }
-            _ => Err(Refusal::new(
-                Code::CapabilityNotFound,
-                "there is no tool of that name; list the tools and use one of their names",
-            )
-            .into()),
-        };
-        let result = result.map_err(|stop| {
-            // A fault is logged by what turns it into a refusal; a refusal whose words the model does not get, here.
-            if let Stop::Refusal(refusal) = &stop
-                && refusal.code().face().text() != refusal.code().text()
-            {
-                tracing::warn!(%request_id, code = refusal.code().text(), "call of `{name}` refused: {refusal}");
-            }
-            stop.into_refusal(request_id.as_str())
-        });
-        // What an answer shows was asked of the ledger, or put into it, on the way here.
-        let now = clock::now().max(self.ledger.newest_seen().unwrap_or(Timestamp::MIN));
-        Finished {
+        Call {
+            app: self,
+            caller,
             asked: name.to_owned(),
             capability,
-            scope: bound.and_then(Result::ok),
-            request_id,
-            mode: self.contract.mode,
-            now,
-            result,
+            bound: capability.map(|capability| self.scope(caller, capability)),
+            request_id: clock::request_id(),
         }
+    }
+
+    /// Runs the tool of that canonical name. Every outcome is an answer; faults are logged under the request id.
+    pub async fn call<'a>(&'a self, caller: &'a Caller, name: &str, arguments: &Map<String, Json>) -> Finished<'a> {
+        let call = self.begin(caller, name);
+        let result = call.run(arguments).await;
+        call.finish(result)
     }
 
     async fn run(

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rmcp::model::{ListToolsResult, MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value as Json, json};
-use synapsor_core::answer::Called;
+use synapsor_core::answer::Answer;
 use synapsor_core::caller::Grants;
 use synapsor_core::code::Code;
 use synapsor_core::contract::{Contract, ResultFormat};
@@ -14,8 +14,8 @@ use synapsor_core::tool::{self, AliasMode};
 
 use super::{Catalog, contained, render};
 use crate::app::App;
+use crate::app::call::Call;
 use crate::app::limits::Visitor;
-use crate::clock;
 
 /// The listed tools, and which capability each name stands for.
 pub(super) struct Tools {
@@ -80,48 +80,54 @@ impl Tools {
         arguments: Arguments,
     ) -> (Json, bool) {
         let name = self.canonical.get(asked).map_or(asked, String::as_str);
-        let refuse = |code, why: &str| refused(catalog, visitor, name, Refusal::new(code, why));
+        let call = catalog.app.begin(visitor.caller(), name);
+        let mut noted = Noted { call: &call, visitor, begun: Instant::now(), outcome: "CANCELLED" };
+        let result = self.result(&call, visitor, name, arguments).await;
+        noted.outcome = result.as_ref().map_or_else(|refusal| refusal.code().text(), |_| "OK");
+        drop(noted);
+        call.finish(result).render(catalog.format)
+    }
+
+    async fn result(
+        &self,
+        call: &Call<'_>,
+        visitor: &Visitor,
+        name: &str,
+        arguments: Arguments,
+    ) -> Result<Answer, Refusal> {
         let arguments = match arguments {
             Arguments::Named(arguments) => arguments,
             Arguments::NotAnObject if self.canonical.values().any(|canonical| canonical == name) => {
-                return refuse(Code::InvalidArgument, "`arguments` must be an object of named arguments");
+                return Err(Refusal::new(Code::InvalidArgument, "`arguments` must be an object of named arguments"));
             }
             // There is no such tool, which is the first thing to say.
             Arguments::NotAnObject => Map::new(),
         };
-        let _running = match visitor.begin() {
-            Ok(running) => running,
-            Err(busy) => return refused(catalog, visitor, name, busy),
-        };
-        let call = async {
-            let begun = Instant::now();
-            let finished = catalog.app.call(visitor.caller(), name, &arguments).await;
-            finished.note(begun.elapsed(), visitor.trace());
-            finished.render(catalog.format)
-        };
+        let _running = visitor.begin()?;
         // Dropping a call that takes too long cancels its statement.
-        match tokio::time::timeout(visitor.deadline(), contained(call)).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => refuse(Code::Internal, "the call broke off"),
-            Err(_) => refuse(Code::DeadlineExceeded, "the call took too long and was stopped"),
+        match tokio::time::timeout(visitor.deadline(), contained(call.run(&arguments))).await {
+            Ok(Some(result)) => result,
+            Ok(None) => {
+                tracing::error!(request_id = %call.request_id(), "a call of `{name}` broke off");
+                Err(Refusal::new(Code::Internal, "the call broke off"))
+            }
+            Err(_) => Err(Refusal::new(Code::DeadlineExceeded, "the call took too long and was stopped")),
         }
     }
 }
 
-/// The answer of a call that did not come to its use case.
-fn refused(catalog: &Catalog, visitor: &Visitor, name: &str, refusal: Refusal) -> (Json, bool) {
-    let app = &catalog.app;
-    let request_id = clock::request_id();
-    let capability = app.contract().capability(name);
-    let scope = capability.and_then(|capability| app.scope(visitor.caller(), capability).ok());
-    if refusal.code() == Code::Internal {
-        let tool = capability.map(|capability| capability.name.as_str());
-        tracing::error!(%request_id, tool, "a call broke off: {refusal}");
+/// Notes how a call ended, also one that nobody waits for any more.
+struct Noted<'a> {
+    call: &'a Call<'a>,
+    visitor: &'a Visitor,
+    begun: Instant,
+    outcome: &'static str,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.call.note(self.outcome, self.begun.elapsed(), self.visitor.trace());
     }
-    let (mode, now) = (app.contract().mode, clock::now());
-    let result = &Err(refusal);
-    let called = Called { asked: name, capability, scope: scope.as_ref(), request_id: &request_id, mode, now, result };
-    called.render(catalog.format)
 }
 
 fn listed(tool: tool::Tool, format: ResultFormat) -> Tool {

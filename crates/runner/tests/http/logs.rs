@@ -40,7 +40,11 @@ fn a_line_of_json_ties_a_call_to_its_request_and_its_trace() {
     let of = |request: &Json| {
         let line = lines.iter().find(|line| line["request_id"] == *request).expect("a line of the request");
         assert_eq!([&line["message"], &line["tool"], &line["outcome"]], ["call", INSPECT, "OK"], "{line}");
-        assert_eq!([&line["tenant"], &line["principal"]], ["acme", "acme.agent"], "{line}");
+        assert_eq!(
+            [&line["credential"], &line["tenant"], &line["principal"]],
+            ["acme", "acme", "acme.agent"],
+            "{line}"
+        );
         assert!(line["took_us"].is_number(), "{line}");
         line
     };
@@ -48,6 +52,9 @@ fn a_line_of_json_ties_a_call_to_its_request_and_its_trace() {
     for request in &untraced {
         assert_eq!([&of(request)["trace_id"], &of(request)["parent_id"]], [&Json::Null; 2]);
     }
+    let refused =
+        |line: &&Json| line["message"].as_str().is_some_and(|text| text.starts_with("a bearer token was refused"));
+    assert_eq!(lines.iter().filter(refused).count(), 1, "{log}");
     for secret in [ACME, "a-wrong-token", "acme-secret-note", "INV-1", "billing.db", "SELECT"] {
         assert!(!log.contains(secret), "the log tells of {secret}: {log}");
     }

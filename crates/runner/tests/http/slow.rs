@@ -134,6 +134,15 @@ fn come_back_later(answer: &Json) {
     assert_eq!([&error["code"], &error["retryable"]], [&json!("TEMPORARILY_UNAVAILABLE"), &json!(true)], "{answer}");
 }
 
+/// Waits for the line about a call that ended so, whose answer was this.
+fn noted(server: &HttpServer, outcome: &str, answer: Option<&Json>) {
+    let outcome = format!("outcome=\"{outcome}\"");
+    let request = answer.map_or("req_", |answer| answer["_meta"]["request_id"].as_str().unwrap());
+    until("the call has its line", || {
+        server.stderr().lines().any(|line| line.contains(&outcome) && line.contains(request))
+    });
+}
+
 #[test]
 fn a_cancelled_call_leaves_no_statement_and_the_next_caller_gets_its_own_rows() {
     for database in SERVERS {
@@ -193,7 +202,9 @@ fn a_full_server_says_so_at_once_and_leaves_room_for_others() {
         let mut slow: Vec<_> = (0..3).map(|_| begin_slowly(&server, ACME, SLOW)).collect();
         office.until_running(3);
         // All of this is answered while those run.
-        come_back_later(&inspect(&server, ACME, "INV-1"));
+        let refused = inspect(&server, ACME, "INV-1");
+        come_back_later(&refused);
+        noted(&server, "OVERLOADED", Some(&refused));
         assert_eq!(inspect(&server, GLOBEX, "INV-1")["data"]["note"], json!("globex-secret-note"));
         slow.push(begin_slowly(&server, GLOBEX, SLOW));
         office.until_running(4);
@@ -201,6 +212,7 @@ fn a_full_server_says_so_at_once_and_leaves_room_for_others() {
         office.until_running(4);
         drop(slow);
         office.until_running(0);
+        noted(&server, "CANCELLED", None);
         until("there is room again", || inspect(&server, ACME, "INV-1")["ok"] == json!(true));
     }
 }
@@ -210,7 +222,9 @@ fn a_call_ends_at_its_deadline_and_so_does_its_statement() {
     for database in SERVERS {
         let office = Office::open(database, 2, &json!({ "deadline_ms": 1000 }));
         let server = office.world.serve(&[]);
-        come_back_later(&inspect(&server, ACME, SLOW));
+        let stopped = inspect(&server, ACME, SLOW);
+        come_back_later(&stopped);
+        noted(&server, "DEADLINE_EXCEEDED", Some(&stopped));
         office.until_running(0);
         assert_eq!(inspect(&server, GLOBEX, "INV-1")["data"]["note"], json!("globex-secret-note"));
     }

@@ -51,6 +51,8 @@ fn nothing_is_served_that_is_not_safe() {
     stopped(&start(&world, &["--dev-no-auth"]), 2, "CONFIG_INVALID");
     // On stdin nobody proves anything.
     stopped(&world.env.run(["mcp", "serve"]), 2, "TRUSTED_CONTEXT_MISSING");
+    let called = world.env.run(["smoke", "call", INSPECT, "--json", r#"{"invoice_id":"INV-1"}"#]);
+    assert!(called.stderr.contains("call it over HTTP"), "{called:?}");
     stopped(&world.env.run(["mcp", "serve", "--port", "1"]), 2, "USAGE");
 }
 
