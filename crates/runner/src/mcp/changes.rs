@@ -26,6 +26,8 @@ impl Server {
     pub(super) async fn tell(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let Door::Http { draining } = &self.door else { return Ok(()) };
         let mut catalog = self.catalog.clone();
+        // What changed before it listened it has seen.
+        catalog.mark_unchanged();
         loop {
             tokio::select! {
                 () = subscription.cancelled() => return Ok(()),
@@ -54,15 +56,19 @@ impl Server {
             return;
         }
         let (mut catalog, draining) = (self.catalog.clone(), draining.clone());
+        catalog.mark_unchanged();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = ended.cancelled() => return,
                     () = changed(&mut catalog, draining.clone()) => {}
                 }
+                if *draining.borrow() {
+                    return;
+                }
                 let told =
                     peer.notify_tool_list_changed().await.is_ok() && peer.notify_prompt_list_changed().await.is_ok();
-                if !told || *draining.borrow() {
+                if !told {
                     return;
                 }
             }

@@ -140,6 +140,9 @@ fn a_reload_changes_what_is_served_and_breaks_nothing() {
         }
     }
 
+    // Who comes now has seen all of that.
+    let late = [listen(server.address(), 1), listen(server.address(), 0)];
+
     // A file that is wrong, and one that only a restart can follow, leave everything as it is.
     let mut bad = world.config.clone();
     bad["capabilities"][0]["source"] = json!("nowhere");
@@ -171,6 +174,10 @@ fn a_reload_changes_what_is_served_and_breaks_nothing() {
         thread::sleep(Duration::from_millis(5));
     }
     server.signal("TERM");
+    for mut stream in late {
+        let told = rest(&mut stream);
+        assert_eq!(told.matches("notifications/tools/list_changed").count(), 1, "{told}");
+    }
     assert_eq!(server.wait(), 0);
 }
 
