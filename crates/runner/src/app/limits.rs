@@ -12,18 +12,23 @@ use synapsor_core::refusal::Refusal;
 
 use super::trace::Trace;
 
-/// The shares of everybody who calls.
+/// What everybody who calls uses, and how much that may be.
 pub struct Limits {
     bounds: http::Limits,
-    running: Arc<AtomicU32>,
+    used: Arc<Used>,
+}
+
+/// What everybody uses. A reload changes the bounds, not this.
+#[derive(Debug, Default)]
+struct Used {
+    running: AtomicU32,
     shares: Mutex<HashMap<(String, String), Arc<Share>>>,
 }
 
 /// What one principal of one tenant uses, whatever its credentials and sessions are.
 #[derive(Debug)]
 struct Share {
-    bounds: http::Limits,
-    everybody: Arc<AtomicU32>,
+    everybody: Arc<Used>,
     running: AtomicU32,
     begun: Mutex<Bucket>,
 }
@@ -39,7 +44,7 @@ struct Bucket {
 #[derive(Debug, Clone)]
 pub struct Visitor {
     caller: Arc<Caller>,
-    share: Option<Arc<Share>>,
+    share: Option<(Arc<Share>, http::Limits)>,
     trace: Option<Trace>,
 }
 
@@ -54,7 +59,13 @@ impl Limits {
     /// Limits of which nothing is used yet.
     #[must_use]
     pub fn new(bounds: http::Limits) -> Self {
-        Self { bounds, running: Arc::default(), shares: Mutex::default() }
+        Self { bounds, used: Arc::default() }
+    }
+
+    /// Other bounds for what is used already.
+    #[must_use]
+    pub fn under(&self, bounds: http::Limits) -> Self {
+        Self { bounds, used: Arc::clone(&self.used) }
     }
 
     /// A caller with the share that all its connections have together.
@@ -64,29 +75,31 @@ impl Limits {
             Caller::Process => (String::new(), String::new()),
             Caller::Client(identity) => (identity.tenant.clone(), identity.principal.clone()),
         };
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        Visitor { caller, share: Some((self.share(principal), self.bounds)), trace: None }
+    }
+
+    fn share(&self, principal: (String, String)) -> Arc<Share> {
+        let mut shares = self.used.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = shares.get(&principal) {
-            return Visitor { caller, share: Some(Arc::clone(share)), trace: None };
+            return Arc::clone(share);
         }
+        let rate = self.bounds.per_principal_rate.map(f64::from);
         // Those who left are forgotten whenever somebody new comes, once they would find all of their share again.
-        shares.retain(|_, share| Arc::strong_count(share) > 1 || !share.is_whole());
+        shares.retain(|_, share| Arc::strong_count(share) > 1 || !share.is_whole(rate));
+        let bucket = Bucket { calls: rate.unwrap_or_default(), filled: Instant::now() };
         let share = Arc::new(Share {
-            bounds: self.bounds,
-            everybody: Arc::clone(&self.running),
+            everybody: Arc::clone(&self.used),
             running: AtomicU32::new(0),
-            begun: Mutex::new(Bucket {
-                calls: f64::from(self.bounds.per_principal_rate.unwrap_or_default()),
-                filled: Instant::now(),
-            }),
+            begun: Mutex::new(bucket),
         });
         shares.insert(principal, Arc::clone(&share));
-        Visitor { caller, share: Some(share), trace: None }
+        share
     }
 
     /// How many calls run now.
     #[must_use]
     pub fn running(&self) -> u32 {
-        self.running.load(Ordering::Acquire)
+        self.used.running.load(Ordering::Acquire)
     }
 }
 
@@ -119,20 +132,22 @@ impl Visitor {
     /// How long a call may take.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        self.share.as_ref().map_or(UNBOUNDED, |share| share.bounds.deadline)
+        self.share.as_ref().map_or(UNBOUNDED, |(_, bounds)| bounds.deadline)
     }
 
     /// Begins a call, or says at once that there is no room for it.
     pub fn begin(&self) -> Result<Running, Refusal> {
-        let Some(share) = &self.share else { return Ok(Running(None)) };
-        share.take_one()?;
-        let all = share.bounds.concurrent;
+        let Some((share, bounds)) = &self.share else { return Ok(Running(None)) };
+        if let Some(rate) = bounds.per_principal_rate {
+            share.take_one(f64::from(rate))?;
+        }
+        let all = bounds.concurrent;
         // A quarter is left for everybody else.
         let own = all - all / 4;
         if !count(&share.running, own) {
             return Err(Refusal::new(Code::Overloaded, "this principal has as many calls running as it may have"));
         }
-        if !count(&share.everybody, all) {
+        if !count(&share.everybody.running, all) {
             share.running.fetch_sub(1, Ordering::AcqRel);
             return Err(Refusal::new(Code::Overloaded, "the server has as many calls running as it may have"));
         }
@@ -142,8 +157,8 @@ impl Visitor {
 
 impl Share {
     /// Takes one call out of the bucket.
-    fn take_one(&self) -> Result<(), Refusal> {
-        let Some(mut bucket) = self.bucket() else { return Ok(()) };
+    fn take_one(&self, rate: f64) -> Result<(), Refusal> {
+        let mut bucket = self.bucket(rate);
         if bucket.calls < 1.0 {
             return Err(Refusal::new(Code::Overloaded, "this principal begins more calls a second than it may"));
         }
@@ -151,20 +166,19 @@ impl Share {
         Ok(())
     }
 
-    /// Whether the bucket is full.
-    fn is_whole(&self) -> bool {
-        self.bucket().is_none_or(|bucket| Some(bucket.calls) >= self.bounds.per_principal_rate.map(f64::from))
+    /// Whether the bucket is full, if there is a rate.
+    fn is_whole(&self, rate: Option<f64>) -> bool {
+        rate.is_none_or(|rate| self.bucket(rate).calls >= rate)
     }
 
-    /// The bucket as it is now; `None` where the rate is not limited.
-    fn bucket(&self) -> Option<MutexGuard<'_, Bucket>> {
-        let rate = self.bounds.per_principal_rate.map(f64::from)?;
+    /// The bucket as it is now.
+    fn bucket(&self, rate: f64) -> MutexGuard<'_, Bucket> {
         let mut bucket = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let gained = now.saturating_duration_since(bucket.filled).as_secs_f64() * rate;
         bucket.calls = (bucket.calls + gained).min(rate);
         bucket.filled = now;
-        Some(bucket)
+        bucket
     }
 }
 
@@ -172,7 +186,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(share) = &self.0 {
             share.running.fetch_sub(1, Ordering::AcqRel);
-            share.everybody.fetch_sub(1, Ordering::AcqRel);
+            share.everybody.running.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -218,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn other_bounds_hold_for_what_runs_already() {
+        let before = Limits::new(http::Limits { concurrent: 8, ..http::Limits::default() });
+        let running: Vec<_> = (0..4).map(|_| before.visitor(client("a")).begin().expect("room")).collect();
+        let after = before.under(http::Limits { concurrent: 4, ..http::Limits::default() });
+        assert_eq!(after.running(), 4);
+        assert_eq!(after.visitor(client("b")).begin().expect_err("full").code(), Code::Overloaded);
+        drop(running);
+        assert_eq!(after.running(), 0);
+        after.visitor(client("b")).begin().expect("room");
+    }
+
+    #[test]
     fn a_principal_begins_no_more_than_its_rate() {
         let limits = Limits::new(http::Limits { per_principal_rate: Some(3), ..http::Limits::default() });
         let started = Instant::now();
@@ -237,6 +263,6 @@ mod tests {
         for number in 0..100 {
             drop(limits.visitor(client(&format!("p{number}"))));
         }
-        assert!(limits.shares.lock().expect("whole").len() <= 1);
+        assert!(limits.used.shares.lock().expect("whole").len() <= 1);
     }
 }
