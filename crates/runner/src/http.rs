@@ -7,6 +7,7 @@ pub mod jwt;
 pub mod metrics;
 pub mod names;
 pub mod ready;
+mod refusals;
 pub mod router;
 pub mod serve;
 pub mod site;

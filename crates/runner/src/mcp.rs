@@ -53,6 +53,12 @@ pub fn is_message(line: &[u8]) -> bool {
 const REVISIONS: [ProtocolVersion; 3] =
     [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
+/// Whether a protocol revision of that name is served.
+#[must_use]
+pub fn is_served(revision: &str) -> bool {
+    REVISIONS.iter().any(|served| served.as_str() == revision)
+}
+
 /// What a configuration makes of the server. Made once for each configuration; serving builds no schema.
 pub struct Catalog {
     app: Arc<App>,

@@ -21,6 +21,9 @@ use crate::{clock, secrets};
 /// The variable that holds the one token of the whole server, unless the command line names another.
 pub const TOKEN_ENV: &str = "SYNAPSOR_RUNNER_HTTP_TOKEN";
 
+/// A token of fewer characters is warned of.
+const LONG_ENOUGH: usize = 16;
+
 /// The credentials that are accepted.
 pub struct Clients {
     /// Everybody is let in, for development.
@@ -52,6 +55,8 @@ pub enum Denied {
     Missing,
     /// The credential is not accepted.
     Invalid,
+    /// It was good once, and its time is over.
+    Expired,
     /// It cannot be checked now: the issuer's keys are not to be had.
     Unavailable,
 }
@@ -107,6 +112,11 @@ impl Clients {
             let message = format!("the token in `{variable}` holds spaces or characters that a header cannot carry");
             return Err(Refusal::new(Code::CredentialInvalid, message).with_fix("use letters, digits and `-._~+/=`"));
         }
+        if text.len() < LONG_ENOUGH {
+            tracing::warn!(
+                "the token in `{variable}` is so short that it can be guessed; give it 32 random characters"
+            );
+        }
         let digest = self.digest(text);
         if self.tokens.iter().any(|token| token.digest == digest) {
             let message = format!("the token in `{variable}` is accepted as somebody else's already");
@@ -116,11 +126,11 @@ impl Clients {
         Ok(())
     }
 
-    /// How clients are known, for the line that says so at the start.
+    /// How clients are known, as a sentence for the start.
     #[must_use]
     pub fn describe(&self) -> String {
         if self.open {
-            return "no authentication, for development".to_owned();
+            return "everybody is let in (`--dev-no-auth`)".to_owned();
         }
         let tokens = match self.tokens.len() {
             0 => None,
@@ -128,7 +138,7 @@ impl Clients {
             count => Some(format!("{count} bearer tokens")),
         };
         let jwt = self.jwt.as_ref().map(|_| "JSON Web Tokens".to_owned());
-        tokens.into_iter().chain(jwt).collect::<Vec<_>>().join(" and ")
+        format!("clients are known by {}", tokens.into_iter().chain(jwt).collect::<Vec<_>>().join(" and "))
     }
 
     /// Whether clients may get credentials from an authorization server.
@@ -159,14 +169,17 @@ impl Clients {
         if let Some(known) = found {
             return Ok(Admitted { caller: Arc::clone(&known.caller), until: None });
         }
-        let Some(verifier) = &self.jwt else { return Err(Denied::Invalid) };
+        let Some(verifier) = &self.jwt else {
+            tracing::info!("a bearer token was refused: it is none of those that are accepted");
+            return Err(Denied::Invalid);
+        };
         match verifier.verify(token, clock::now()).await {
             Ok(proven) => {
                 Ok(Admitted { caller: Arc::new(Caller::Client(proven.identity)), until: Some(proven.expires) })
             }
             Err(jwt::Denied::Invalid(why)) => {
-                tracing::info!(%why, "a token was refused");
-                Err(Denied::Invalid)
+                tracing::info!("a bearer token was refused: {why}");
+                Err(if why == jwt::Why::Expired { Denied::Expired } else { Denied::Invalid })
             }
             Err(jwt::Denied::KeysUnavailable) => Err(Denied::Unavailable),
         }

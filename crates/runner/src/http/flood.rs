@@ -1,4 +1,4 @@
-//! Those who keep failing to prove who they are are told to wait, without looking at what they send.
+//! Addresses from which one wrong credential after another comes are told to wait.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONNECTION, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -25,6 +25,7 @@ use super::flood::Floods;
 use super::metrics::RESPONSES;
 use super::names::Foreign;
 use super::ready::Readiness;
+use super::refusals::{Asked, PROTOCOL_VERSION, SESSION_ID, no};
 use super::site::Site;
 use crate::app::trace::Trace;
 use crate::clock;
@@ -34,11 +35,10 @@ use crate::mcp::{Endpoint, Sessions, bridge};
 pub const ENDPOINT: &str = "/mcp";
 /// Where RFC 9728 puts what it says about the endpoint, and about the server as a whole.
 const METADATA: [&str; 2] = ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"];
+/// Most bytes of a request's target and headers.
+pub const HEAD_BYTES: usize = 64 * 1024;
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(10);
-
-const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// What is spoken at the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +146,10 @@ fn cors(shared: Arc<Shared>) -> CorsLayer {
 /// Nobody comes in under a name that is not allowed. A server that stops asks its clients to connect anew elsewhere.
 async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut response = match shared.site().names.check(request.uri(), request.headers()) {
+        // What the connection reads at once may be more than that.
+        Ok(()) if head_bytes(&request) > HEAD_BYTES => {
+            no(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large")
+        }
         Ok(()) => next.run(request).await,
         Err(foreign) => {
             tracing::info!(?foreign, "a request named a place that is not allowed");
@@ -160,6 +164,13 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// The bytes of a request's target and headers.
+fn head_bytes(request: &Request) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+    headers.fold(target, usize::saturating_add)
 }
 
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
@@ -235,17 +246,13 @@ async fn serve(shared: &Shared, site: &Site, admitted: Admitted, request: Reques
         return Ok(answer.map(|body| Body::new(Bounded::new(body, None, in_flight))));
     }
     parts.extensions.insert(visitor);
-    let claims_json =
-        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let asked = Asked::of(&parts.headers);
     let answer = shared.endpoint.handle(Request::from_parts(parts, Body::from(body))).await;
     let left = until.map(ahead);
     let (head, body) = answer.into_parts();
-    match head.status {
-        // The SDK says that the type is wrong of what is no JSON at all.
-        StatusCode::UNSUPPORTED_MEDIA_TYPE if claims_json => Err(Box::new(not_json_rpc())),
-        // Its words are for the log, where it has put them.
-        StatusCode::INTERNAL_SERVER_ERROR => Err(Box::new(no(StatusCode::INTERNAL_SERVER_ERROR, "internal"))),
-        _ => Ok(Response::from_parts(head, Body::new(Bounded::new(Body::new(body), left, in_flight)))),
+    match asked.refusal(&head) {
+        Some(refusal) => Err(Box::new(refusal)),
+        None => Ok(Response::from_parts(head, Body::new(Bounded::new(Body::new(body), left, in_flight)))),
     }
 }
 
@@ -313,14 +320,15 @@ enum Challenge {
 }
 
 fn refuse(shared: &Shared, site: &Site, denied: Denied, (address, headers): (SocketAddr, &HeaderMap)) -> Response {
-    if denied != Denied::Unavailable && shared.floods.failed(address.ip()) {
+    // Only guesses count: who comes without a credential, or with one that has run out, must hear how to get another.
+    if denied == Denied::Invalid && shared.floods.failed(address.ip()) {
         let mut response = no(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         return response;
     }
     match denied {
         Denied::Missing => challenge(shared, site, headers, Challenge::Missing),
-        Denied::Invalid => challenge(shared, site, headers, Challenge::Invalid),
+        Denied::Invalid | Denied::Expired => challenge(shared, site, headers, Challenge::Invalid),
         Denied::Unavailable => {
             let mut response = no(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable");
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
@@ -350,17 +358,6 @@ fn challenge(shared: &Shared, site: &Site, headers: &HeaderMap, why: Challenge) 
         response.headers_mut().insert(WWW_AUTHENTICATE, says);
     }
     response
-}
-
-/// A refusal: `ok` is false, `error` a stable word.
-fn no(status: StatusCode, word: &str) -> Response {
-    (status, axum::Json(json!({ "ok": false, "error": word }))).into_response()
-}
-
-/// What is said of a body that is no JSON, or no message.
-fn not_json_rpc() -> Response {
-    let error = json!({ "code": -32700, "message": "the body is not a JSON-RPC message" });
-    (StatusCode::BAD_REQUEST, axum::Json(json!({ "jsonrpc": "2.0", "id": null, "error": error }))).into_response()
 }
 
 fn trace(headers: &HeaderMap) -> Option<Trace> {

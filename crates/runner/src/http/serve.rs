@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 use super::names::is_loopback;
-use super::router::{Shared, Transport, router};
+use super::router::{HEAD_BYTES, Shared, Transport, router};
 use super::site::{Site, Terms};
 use super::tls;
 use crate::app::{App, Stop};
@@ -41,9 +41,8 @@ pub struct Listen {
 
 /// How long the head of a request may take to come, and how long a connection may lie idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// Most headers, and most bytes of them.
+/// Most headers.
 const HEADERS: usize = 64;
-const HEAD_BYTES: usize = 64 * 1024;
 /// How long requests are still taken, so that what was sent before anyone could know is not cut off.
 const NOTICE: Duration = Duration::from_millis(250);
 /// How long calls may take to end once the server is told to stop.
@@ -196,7 +195,8 @@ fn reloaded(
     reload: impl Fn(&App) -> Result<App, Stop>,
 ) -> Result<Arc<Catalog>, Stop> {
     let old = shared.site();
-    let site = Site::new(Arc::new(reload(&old.app)?), terms)?;
+    let mut site = Site::new(Arc::new(reload(&old.app)?), terms)?;
+    site.limits = old.limits.under(site.bounds);
     if let Some(field) = old.fixed().difference(&site.fixed()) {
         return Err(Refusal::new(Code::ConfigInvalid, format!("`{field}` changed, which only a restart can follow"))
             .with_fix("restart the server, or put the old value back")
@@ -219,21 +219,22 @@ async fn accept(
     let service = router(shared).into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         None => {
-            let mut server = axum_server::from_tcp(listener)?.acceptor(NoDelayAcceptor::new()).handle(handle);
-            bound(&mut server);
-            server.serve(service).await
+            let server = axum_server::from_tcp(listener)?.acceptor(NoDelayAcceptor::new()).handle(handle);
+            bounded(server).serve(service).await
         }
         Some(tls) => {
-            let mut server = axum_server::from_tcp(listener)?.acceptor(tls.acceptor()).handle(handle);
-            bound(&mut server);
-            server.serve(service).await
+            let server = axum_server::from_tcp(listener)?.acceptor(tls.acceptor()).handle(handle);
+            bounded(server).serve(service).await
         }
     }
 }
 
 /// Bounds what a client can make the server wait for and keep.
-fn bound<A>(server: &mut Server<SocketAddr, A>) {
+fn bounded<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+    // One version of HTTP, which every client and proxy speaks, and one set of bounds.
+    let mut server = server.http1_only();
     server.http_builder().http1().header_read_timeout(HEAD_TIME).max_headers(HEADERS).max_buf_size(HEAD_BYTES);
+    server
 }
 
 fn bind(host: &str, port: u16) -> Result<TcpListener, Refusal> {

@@ -1,8 +1,8 @@
 //! Every endpoint against everything that should not come in: the right status, and nothing about what is behind it.
 
 use serde_json::json;
-use synapsor_testkit::http::{Connection, HttpServer, Reply, modern};
-use synapsor_testkit::stdio::MODERN;
+use synapsor_testkit::http::{Connection, HttpServer, Reply, legacy, modern};
+use synapsor_testkit::stdio::{LEGACY, MODERN};
 
 use crate::jwt::Issuer;
 use crate::world::{ACME, INSPECT, World};
@@ -198,6 +198,69 @@ fn who_keeps_guessing_must_wait_and_does_not_lock_others_out() {
     assert!(told > 20, "{told}");
     let reply = connection.call("guess", INSPECT, &json!({ "invoice_id": "INV-1" }));
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")), "{reply:?}");
+    alive(&server);
+}
+
+#[test]
+fn who_lacks_a_credential_or_let_it_run_out_hears_how_to_get_one_however_often() {
+    let issuer = Issuer::new();
+    let world = World::with(|config| issuer.configure(config, &[]));
+    world.env.write("keys.json", issuer.keys());
+    let server = world.serve(&[]);
+    let mut connection = server.connect();
+    for n in 0..40 {
+        connection.call(&format!("guess-{n}"), INSPECT, &json!({}));
+    }
+    let (_, expired) = issuer.bad_tokens().into_iter().find(|(name, _)| *name == "an expired one").unwrap();
+    let bearer = format!("Bearer {expired}");
+    for headers in [&[][..], &[("authorization", bearer.as_str())]] {
+        for _ in 0..30 {
+            let reply = ask(&mut connection, ("POST", "/mcp"), headers);
+            assert_eq!(reply.status, 401, "{reply:?}");
+            assert!(reply.header("www-authenticate").unwrap().contains("resource_metadata"), "{reply:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_does_not_come_to_the_protocol_hears_a_word_of_ours() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut connection = server.connect();
+    let good = format!("Bearer {ACME}");
+    let message = modern("tools/list", &json!({}));
+    let (json, stream) = ("application/json", "application/json, text/event-stream");
+    for (method, accept, kind, version, body, status, word) in [
+        ("POST", "text/html", json, MODERN, message.as_str(), 406, "not_acceptable"),
+        ("POST", stream, "text/plain", MODERN, &message, 415, "content_type_not_supported"),
+        ("POST", stream, json, LEGACY, &legacy(1, "tools/list", &json!({})), 400, "session_required"),
+        (
+            "POST",
+            stream,
+            json,
+            "1999-01-01",
+            &legacy(1, "tools/list", &json!({})),
+            400,
+            "protocol_version_not_supported",
+        ),
+        ("GET", "text/event-stream", json, LEGACY, "", 400, "session_required"),
+        ("DELETE", stream, json, LEGACY, "", 400, "session_required"),
+    ] {
+        let headers = [
+            ("authorization", good.as_str()),
+            ("accept", accept),
+            ("content-type", kind),
+            ("mcp-protocol-version", version),
+            ("mcp-method", "tools/list"),
+        ];
+        let reply = connection.request(method, "/mcp", &headers, body);
+        let what = format!("{method}, {accept}, {kind}, {version}: {reply:?}");
+        assert_eq!(reply.status, status, "{what}");
+        assert_eq!(reply.json(), json!({ "ok": false, "error": word }), "{what}");
+    }
+    // Another version of HTTP is not spoken, however a client begins.
+    let answer = server.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer:?}");
     alive(&server);
 }
 

@@ -27,7 +27,7 @@ pub struct HttpArgs {
     /// Let everybody in. For development, on a loopback address only.
     #[arg(long)]
     dev_no_auth: bool,
-    /// A web page's origin that may use the server, besides those of `http.allowed_origins`; may be repeated.
+    /// A web page's origin that may use the server, added to `http.allowed_origins`; may be repeated.
     #[arg(long, value_name = "ORIGIN")]
     cors_origin: Vec<String>,
     /// Listen on any address without TLS: a proxy in front has it, and only the proxy can reach this port.
@@ -103,7 +103,7 @@ pub(super) async fn run(transport: Transport, tools: ToolArgs, args: HttpArgs, o
         out.note("the bridge is for clients of the reference program; others should use `mcp serve-streamable-http`");
     }
     out.note(&format!("listening on {}", listening.url()));
-    out.note(&format!("clients are known by {}", listening.authentication()));
+    out.note(&listening.authentication());
     if let Some(url) = listening.metrics_url() {
         out.note(&format!("metrics are shown at {url}"));
     }
