@@ -1,9 +1,14 @@
 //! What all handlers share: every request gets an answer of the right shape, and nobody is anonymous.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{CallToolResult, CustomRequest, CustomResult, ErrorCode, ErrorData, ProtocolVersion, ServerResult};
+use rmcp::model::{
+    CallToolResult, CustomRequest, CustomResult, ErrorCode, ErrorData, ProgressNotificationParam, ProtocolVersion,
+    ServerResult,
+};
 use rmcp::service::RequestContext;
 use serde_json::Value as Json;
 
@@ -103,7 +108,23 @@ impl Server {
             // Dropping the call cancels its statement. The client no longer waits for this answer.
             () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
             answer = catalog.tools.call(&catalog, &visitor, name, arguments) => Ok(render::answer(answer)),
+            never = still_running(context) => match never {},
         }
+    }
+}
+
+/// Tells a client that asked for progress, once a second, for how many seconds its call has been running. So it can tell a
+/// slow call from a dead one; how far a statement has come, no database says.
+async fn still_running(context: &RequestContext<RoleServer>) -> Infallible {
+    let Some(token) = context.meta.get_progress_token() else { return std::future::pending().await };
+    let mut seconds = 0_u32;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds = seconds.saturating_add(1);
+        let progress = ProgressNotificationParam::new(token.clone(), f64::from(seconds))
+            .with_message(format!("still running after {seconds} s"));
+        // Who cannot be told has left, which ends the call by itself.
+        let _told = context.peer.notify_progress(progress).await;
     }
 }
 

@@ -195,6 +195,61 @@ fn a_cancelled_call_leaves_no_statement_and_the_next_caller_gets_its_own_rows() 
 }
 
 #[test]
+fn a_client_that_asks_for_progress_hears_that_its_call_still_runs() {
+    let mut office = Office::open(SERVERS[0], 4, &json!({}));
+    let server = office.world.serve(&[]);
+    let bearer = format!("Bearer {ACME}");
+    let params = json!({ "name": INSPECT, "arguments": { "invoice_id": NAP }, "_meta": { "progressToken": "p-1" } });
+
+    let mut body: Json = serde_json::from_str(&modern("tools/call", &params)).unwrap();
+    body["params"]["_meta"]["progressToken"] = json!("p-1");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("mcp-protocol-version", MODERN),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", INSPECT),
+    ];
+    let newest = server.connect().request("POST", "/mcp", &headers, &body.to_string());
+    let mut connection = server.connect();
+    let session = begin(&mut connection, ACME);
+    let call = legacy(7, "tools/call", &params);
+    let older = connection.request("POST", "/mcp", &in_session(&bearer, &session), &call);
+    for reply in [newest, older] {
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let data = reply.body.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| !data.is_empty());
+        hears_progress(&data.map(|data| serde_json::from_str(data).unwrap()).collect::<Vec<_>>());
+    }
+    // Who does not ask gets one answer.
+    let quiet = server.connect().call(ACME, INSPECT, &json!({ "invoice_id": NAP }));
+    assert_eq!(envelope(&quiet)["data"]["note"], json!("acme-nap"));
+
+    office.world.config["trusted_context"] =
+        json!({ "provider": "static_dev", "values": { "tenant_id": "acme", "principal": "dev" } });
+    office.world.env.write("synapsor.runner.json", office.world.config.to_string());
+    let mut client = office.world.env.spawn_stdio(["mcp", "serve", "--store", "other.db"]);
+    client.initialize("2025-11-25");
+    client.send("tools/call", params);
+    let mut heard = Vec::new();
+    while !heard.last().is_some_and(|message: &Json| message.get("result").is_some()) {
+        heard.push(client.receive());
+    }
+    hears_progress(&heard);
+}
+
+/// One notification after another, each further than the one before, and then the answer.
+#[track_caller]
+fn hears_progress(messages: &[Json]) {
+    let (answer, told) = messages.split_last().unwrap();
+    assert_eq!(answer["result"]["structuredContent"]["data"]["note"], json!("acme-nap"), "{messages:?}");
+    assert!(told.len() >= 2, "{messages:?}");
+    for (number, message) in told.iter().enumerate() {
+        assert_eq!(message["method"], "notifications/progress", "{message}");
+        assert_eq!(message["params"]["progressToken"], "p-1", "{message}");
+        assert_eq!(message["params"]["progress"].as_f64(), Some((number + 1) as f64), "{message}");
+    }
+}
+
+#[test]
 fn a_full_server_says_so_at_once_and_leaves_room_for_others() {
     for database in SERVERS {
         let office = Office::open(database, 8, &json!({ "concurrent": 4 }));
