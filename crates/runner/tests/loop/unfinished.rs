@@ -74,10 +74,15 @@ async fn every_unfinished_apply_is_found_without_being_named() {
     // What is approved waits for nobody: there is nothing of that kind now.
     assert_eq!(stage.run(["apply", "--approved"]).expect(0), "No approved proposals.\n");
 
-    let found = stage.reconciled(["reconcile"]);
-    assert_eq!(found.status, 0, "{}{}", found.stdout, found.stderr);
-    assert!(found.stdout.contains("Reconciled 2 of 2: 2 approved again."), "{}", found.stdout);
-    assert!(found.stdout.ends_with("Next: synapsor-runner apply --approved\n"), "{}", found.stdout);
+    // The second lease may end while the first is looked into already.
+    let mut again = 0;
+    while again < 2 {
+        let found = stage.run(["reconcile"]);
+        assert!(matches!(found.status, 0 | 5), "{}{}", found.stdout, found.stderr);
+        again += found.stdout.lines().filter(|line| line.contains("  approved again  ")).count();
+        assert_eq!(found.status == 0, again == 2, "{}{}", found.stdout, found.stderr);
+        assert_eq!(found.stdout.ends_with("Next: synapsor-runner apply --approved\n"), again == 2, "{}", found.stdout);
+    }
     let applied = stage.run(["apply", "--approved"]).expect(0);
     assert_eq!(applied, "Applied 2 of 2: 2 applied.\n");
     assert_eq!(stage.run(["reconcile"]).expect(0), "No unfinished applies.\n");
