@@ -230,7 +230,7 @@ fn a_client_that_asks_for_progress_hears_that_its_call_still_runs() {
     client.initialize("2025-11-25");
     client.send("tools/call", params);
     let mut heard = Vec::new();
-    while !heard.last().is_some_and(|message: &Json| message.get("result").is_some()) {
+    while heard.last().is_none_or(|message: &Json| message.get("result").is_none()) {
         heard.push(client.receive());
     }
     hears_progress(&heard);
