@@ -30,7 +30,8 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use synapsor_core::caller::Grants;
-use synapsor_core::contract::ResultFormat;
+use synapsor_core::contract::{Contract, ResultFormat};
+use synapsor_core::tool::AliasMode;
 use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
 
@@ -57,6 +58,12 @@ const REVISIONS: [ProtocolVersion; 3] =
 #[must_use]
 pub fn is_served(revision: &str) -> bool {
     REVISIONS.iter().any(|served| served.as_str() == revision)
+}
+
+/// What every client is told when it connects.
+#[must_use]
+pub fn instructions(contract: &Contract, aliases: AliasMode) -> String {
+    prompts::session(&Tools::of(contract, aliases, contract.result_format), contract.result_format)
 }
 
 /// What a configuration makes of the server. Made once for each configuration; serving builds no schema.

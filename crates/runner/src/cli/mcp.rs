@@ -1,5 +1,6 @@
 //! `mcp …`
 
+mod client_config;
 pub mod http;
 pub mod serve;
 
@@ -23,6 +24,11 @@ pub enum Command {
     /// Serve the older JSON-RPC bridge: `tools/list`, `tools/call` and `resources/read`, for clients that speak no MCP.
     #[command(alias = "serve-http")]
     ServeBridge(Box<http::AliasArgs>),
+    /// Print what a client needs to start this server or to reach it, or write it into the client's own file.
+    #[command(alias = "configure")]
+    ClientConfig(Box<client_config::Args>),
+    /// The same as `client-config --client`.
+    Config(Box<client_config::ShortArgs>),
     /// Check that no tool gives a model authority it must not have.
     Smoke(boundary::Args),
 }
@@ -32,6 +38,8 @@ pub(super) async fn run(command: Command, out: &Out) -> Ended {
         Command::Serve(args) => serve::run(*args, out).await,
         Command::ServeStreamableHttp(args) => http::alias(Transport::Streamable, *args, out).await,
         Command::ServeBridge(args) => http::alias(Transport::Bridge, *args, out).await,
+        Command::ClientConfig(args) => client_config::run(*args, out),
+        Command::Config(args) => client_config::run_short(*args, out),
         Command::Smoke(args) => boundary::smoke(&args, out),
     }
 }
@@ -64,9 +72,14 @@ pub struct Aliases {
 impl Aliases {
     /// The mode; the flags must agree.
     pub fn mode(&self) -> Result<AliasMode, Refusal> {
+        self.mode_or(AliasWord::Canonical)
+    }
+
+    /// The mode, with another default.
+    pub fn mode_or(&self, default: AliasWord) -> Result<AliasMode, Refusal> {
         let named = [self.alias_mode, self.tool_name_style, self.openai_tool_aliases.then_some(AliasWord::Openai)];
         let mut named = named.into_iter().flatten();
-        let Some(first) = named.next() else { return Ok(AliasMode::Canonical) };
+        let first = named.next().unwrap_or(default);
         if named.any(|other| other != first) {
             return Err(
                 Refusal::new(Code::Usage, "the flags for tool names disagree").with_fix("give only `--alias-mode`")

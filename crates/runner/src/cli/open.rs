@@ -134,8 +134,8 @@ impl Where {
 
     /// The ledger's path.
     #[must_use]
-    pub fn store_path(&self, contract: &Contract) -> PathBuf {
-        self.store.path(Some(contract))
+    pub fn store_path(&self, contract: Option<&Contract>) -> PathBuf {
+        self.store.path(contract)
     }
 
     /// Reads and checks the configuration; every problem is shown.
@@ -151,7 +151,7 @@ impl Where {
     /// As [`Where::app`], reading the configuration under options.
     pub fn app_with(&self, out: &Out, if_missing: IfMissing, options: &ReadOptions) -> Result<App, Stop> {
         let contract = self.contract(out, options)?;
-        let ledger = open_ledger(&self.store_path(&contract), contract.storage.durability, if_missing)?;
+        let ledger = open_ledger(&self.store_path(Some(&contract)), contract.storage.durability, if_missing)?;
         Ok(App::new(contract, ledger, &self.config_path())?)
     }
 }

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a wrong answer may end the test")]
 
 mod conformance;
+mod settings;
 mod talk;
 mod world;

@@ -9,7 +9,7 @@ use synapsor_testkit::env::TestEnv;
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/support-billing-agent");
 
 /// Lets clients in that connect over HTTP.
-const TOKEN: &str = "a-token-of-more-than-32-characters-for-tests";
+pub(crate) const TOKEN: &str = "a-token-of-more-than-32-characters-for-tests";
 
 /// Makes the place; the tenant is `acme`.
 pub(crate) fn billing() -> TestEnv {

@@ -47,8 +47,8 @@ pub struct AliasArgs {
     http: HttpArgs,
 }
 
-const HOST: &str = "127.0.0.1";
-const PORT: u16 = 8766;
+pub(super) const HOST: &str = "127.0.0.1";
+pub(super) const PORT: u16 = 8766;
 const BRIDGE_PORT: u16 = 8765;
 
 impl HttpArgs {

@@ -50,7 +50,7 @@ pub struct ToolArgs {
 
 /// How the client connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Transport {
+pub(super) enum Transport {
     /// Over stdin and stdout.
     Stdio,
     /// Over HTTP, to many clients.
@@ -118,7 +118,7 @@ impl ToolArgs {
 
     /// Takes the ledger's lease for as long as the result lives.
     pub(super) fn lease(&self, app: &App, transport: &str, out: &Out) -> Result<Option<Lease>, Stop> {
-        lease(&self.place.store_path(app.contract()), transport, self.allow_concurrent_store, out)
+        lease(&self.place.store_path(Some(app.contract())), transport, self.allow_concurrent_store, out)
     }
 
     pub(super) fn place(&self) -> &Where {

@@ -58,7 +58,7 @@ impl Boundary {
         let checks = checks(&tools);
         Ok(Self {
             config: args.place.config_path().display().to_string(),
-            store: args.place.store_path(&contract).display().to_string(),
+            store: args.place.store_path(Some(&contract)).display().to_string(),
             aliases,
             tools,
             checks,

@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
             "tool": capability.name.as_str(),
             "input": arguments,
             "result": result,
-            "store_path": args.place.store_path(app.contract()).display().to_string(),
+            "store_path": args.place.store_path(Some(app.contract())).display().to_string(),
         }));
         return Ok(exit);
     }

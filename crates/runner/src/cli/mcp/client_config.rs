@@ -1,0 +1,246 @@
+//! `mcp client-config` and `mcp config`: what an MCP client needs to know to start this server, or to reach it.
+
+mod client;
+mod file;
+mod settings;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use synapsor_core::code::{Code, Exit};
+use synapsor_core::config::ReadOptions;
+use synapsor_core::contract::{Contract, TrustRule};
+use synapsor_core::refusal::Refusal;
+use synapsor_core::tool::AliasMode;
+
+use self::client::Client;
+use self::settings::{Launch, Reach, Settings};
+use super::serve::Transport;
+use super::{AliasWord, Aliases};
+use crate::cli::Ended;
+use crate::cli::open::Where;
+use crate::cli::print::{Out, json_text};
+use crate::http::TOKEN_ENV;
+use crate::mcp::instructions;
+
+/// The settings of a client that is named by an option.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The client.
+    #[arg(long, value_enum)]
+    client: Client,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The settings of a client that is named by itself.
+#[derive(Debug, clap::Args)]
+pub struct ShortArgs {
+    /// The client.
+    #[arg(value_enum, default_value = "claude-desktop")]
+    client: Client,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What the settings say, and where they go.
+#[derive(Debug, clap::Args)]
+struct Options {
+    #[command(flatten)]
+    place: Where,
+    /// Write paths in full, that of this program too: for clients that start the server in a folder of their own.
+    #[arg(long)]
+    absolute_paths: bool,
+    /// How the client connects [default: what it can].
+    #[arg(long, value_enum)]
+    transport: Option<Transport>,
+    #[command(flatten)]
+    aliases: Aliases,
+    /// The address that the server is to listen on, for clients that connect over HTTP [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// The port, for clients that connect over HTTP [default: 8766].
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// The variable of the token, for clients that connect over HTTP [default: SYNAPSOR_RUNNER_HTTP_TOKEN].
+    #[arg(long, value_name = "NAME")]
+    auth_token_env: Option<String>,
+    /// Add what an agent should be told about working with the tools.
+    #[arg(long)]
+    include_instructions: bool,
+    /// Put the settings into the client's own file, beside what it holds already.
+    #[arg(long, requires = "destination")]
+    write: bool,
+    /// The client's own file.
+    #[arg(long, value_name = "FILE", requires = "write")]
+    destination: Option<PathBuf>,
+    /// Write without asking.
+    #[arg(long, requires = "write")]
+    yes: bool,
+}
+
+pub(super) fn run(args: Args, out: &Out) -> Ended {
+    args.options.run(args.client, out)
+}
+
+pub(super) fn run_short(args: ShortArgs, out: &Out) -> Ended {
+    args.options.run(args.client, out)
+}
+
+impl Options {
+    fn run(self, client: Client, out: &Out) -> Ended {
+        self.check(client)?;
+        let contract = self.contract(out)?;
+        let aliases =
+            self.aliases.mode_or(if client.over_http() { AliasWord::Openai } else { AliasWord::Canonical })?;
+        let launch = self.launch(contract.as_ref(), aliases).map_err(|error| {
+            Refusal::new(Code::Io, format!("the paths cannot be written in full: {error}"))
+                .with_fix("run it in a folder that exists, or leave `--absolute-paths` out")
+        })?;
+        let told = match (&contract, self.include_instructions) {
+            (Some(contract), true) => Some(instructions(contract, aliases)),
+            (None, true) => {
+                let path = self.place.config_path().display().to_string();
+                return Err(Refusal::new(Code::ConfigNotFound, format!("there is no configuration at `{path}`"))
+                    .with_fix("name it with `--config`: instructions are about its tools")
+                    .into());
+            }
+            (_, false) => None,
+        };
+        let settings = Settings { client, launch: &launch, contract: contract.as_ref(), aliases, told };
+        if let Some(destination) = &self.destination {
+            return self.write(&settings, destination, out);
+        }
+        match client {
+            Client::Codex => out.line(settings.toml().trim_end()),
+            _ => out.line(json_text(&settings.json())),
+        }
+        out.note(&format!("Put this into {}.", client.place()));
+        self.remind(&settings, out);
+        Ok(Exit::Done)
+    }
+
+    /// Refuses what has no meaning for the client.
+    fn check(&self, client: Client) -> Result<(), Refusal> {
+        let usage = |message: String, fix: &str| Err(Refusal::new(Code::Usage, message).with_fix(fix));
+        let over_http = client.over_http();
+        if self.transport.is_some_and(|transport| (transport == Transport::StreamableHttp) != over_http) {
+            let (can, fix) = if over_http {
+                ("over HTTP", "leave `--transport` out")
+            } else {
+                (
+                    "over stdio",
+                    "leave `--transport` out, or see docs/http-mcp.md for what a client needs to connect over HTTP",
+                )
+            };
+            return usage(format!("settings for `{}` are made for connecting {can}", client.word()), fix);
+        }
+        let reach = [
+            (self.host.is_some(), "--host"),
+            (self.port.is_some(), "--port"),
+            (self.auth_token_env.is_some(), "--auth-token-env"),
+        ];
+        if let Some((_, flag)) = reach.into_iter().find(|(given, _)| *given && !over_http) {
+            return usage(format!("`{flag}` has no meaning for a client that starts the server itself"), "remove it");
+        }
+        if self.write && client.section().is_none() {
+            return usage(
+                format!("the file of `{}` is not written by this command", client.word()),
+                "leave `--write` out, and put what is printed where the client wants it",
+            );
+        }
+        if self.include_instructions && (self.write || client == Client::Codex) {
+            return usage(
+                "the client's own file has no place for instructions".to_owned(),
+                "leave `--include-instructions` out; the server tells every client the same when it connects",
+            );
+        }
+        Ok(())
+    }
+
+    /// The configuration, which need not be there yet.
+    fn contract(&self, out: &Out) -> Result<Option<Contract>, Refusal> {
+        let path = self.place.config_path();
+        if !path.exists() {
+            out.note(&format!("There is no configuration at {} yet.", path.display()));
+            return Ok(None);
+        }
+        self.place.contract(out, &ReadOptions::default()).map(Some)
+    }
+
+    fn launch(&self, contract: Option<&Contract>, aliases: AliasMode) -> io::Result<Launch> {
+        let full = |path: PathBuf| if self.absolute_paths { std::path::absolute(path) } else { Ok(path) };
+        let text = |path: PathBuf| full(path).map(|path| path.display().to_string());
+        let command = if self.absolute_paths { std::env::current_exe()? } else { PathBuf::from("synapsor-runner") };
+        let http = contract.map(|contract| &contract.http);
+        let reach = Reach {
+            host: self
+                .host
+                .clone()
+                .or_else(|| http.and_then(|http| http.host.clone()))
+                .unwrap_or_else(|| super::http::HOST.to_owned()),
+            port: self.port.or_else(|| http.and_then(|http| http.port)).unwrap_or(super::http::PORT),
+            token_env: self.auth_token_env.clone().unwrap_or_else(|| TOKEN_ENV.to_owned()),
+        };
+        Ok(Launch {
+            command: command.display().to_string(),
+            config: text(dotted(&self.place.config_path()))?,
+            store: text(self.place.store_path(contract))?,
+            aliases,
+            reach,
+        })
+    }
+
+    fn write(&self, settings: &Settings<'_>, destination: &Path, out: &Out) -> Ended {
+        let Some(section) = settings.client.section() else { return Ok(Exit::Done) };
+        let change = file::Change::to(destination, section, settings.entry())?;
+        if change.is_none() {
+            out.line(format!("{} holds these settings already.", destination.display()));
+            return Ok(Exit::Done);
+        }
+        out.note(&change.describe());
+        if !out.confirm(&format!("Write this to {}?", destination.display()), self.yes)? {
+            out.note("Nothing was written.");
+            return Ok(Exit::Failed);
+        }
+        let backup = change.write()?;
+        out.line(format!("Wrote {}.", destination.display()));
+        if let Some(backup) = backup {
+            out.line(format!("What it held before is in {}.", backup.display()));
+        }
+        self.remind(settings, out);
+        Ok(Exit::Done)
+    }
+
+    /// What the settings do not say, because it is secret or this machine's.
+    fn remind(&self, settings: &Settings<'_>, out: &Out) {
+        if !self.absolute_paths && !settings.client.over_http() {
+            out.note("Its paths hold in the folder where the client starts the server; `--absolute-paths` writes them in full.");
+        }
+        let names = settings.contract.map(variables).unwrap_or_default();
+        if !names.is_empty() {
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            out.note(&format!(
+                "The server must find these variables in its environment, or each with _FILE added as the name of a file: {names}."
+            ));
+        }
+    }
+}
+
+/// The variables that serving needs.
+fn variables(contract: &Contract) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> =
+        contract.sources.values().map(|source| source.read_url_env.as_str().to_owned()).collect();
+    for capability in &contract.capabilities {
+        if let TrustRule::Environment { tenant_env, principal_env } = &capability.trust {
+            names.extend([tenant_env, principal_env].map(|name| name.as_str().to_owned()));
+        }
+    }
+    names
+}
+
+/// A path that shows that it is one: `./synapsor.runner.json`.
+fn dotted(path: &Path) -> PathBuf {
+    if path.components().count() == 1 && path.is_relative() { Path::new(".").join(path) } else { path.to_path_buf() }
+}

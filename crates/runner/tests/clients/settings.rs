@@ -1,0 +1,201 @@
+//! What `mcp client-config` makes for each client: launched exactly as it is written, the server lists its tools.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+use synapsor_testkit::env::{Output, TestEnv};
+use synapsor_testkit::http::HttpServer;
+
+use crate::world::{TOKEN, billing};
+
+const TOOLS: [&str; 4] = [
+    "support.inspect_ticket",
+    "support.propose_plan_credit",
+    "billing.inspect_invoice",
+    "billing.propose_late_fee_waiver",
+];
+
+/// The clients that start the server, with the place of its settings in what is printed.
+const STARTERS: [(&str, &str); 5] = [
+    ("generic", ""),
+    ("claude-desktop", "/mcpServers/synapsor"),
+    ("claude-code", "/mcpServers/synapsor"),
+    ("cursor", "/mcpServers/synapsor"),
+    ("vscode", "/servers/synapsor"),
+];
+
+fn made(env: &TestEnv, args: &[&str]) -> Output {
+    env.run(["mcp", "client-config", "--client"].iter().chain(args))
+}
+
+/// Starts what the settings say, from a folder that is not the configuration's where paths are full.
+#[track_caller]
+fn launches(env: &TestEnv, settings: &Json, names: &[&str]) {
+    let args: Vec<&str> = settings["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+    let mut command = env.command(&args);
+    let program = settings["command"].as_str().unwrap();
+    if program.starts_with('/') {
+        assert_eq!(PathBuf::from(program), PathBuf::from(command.get_program()).canonicalize().unwrap());
+        command.current_dir("/");
+    } else {
+        assert_eq!(program, "synapsor-runner");
+    }
+    let mut client = synapsor_testkit::stdio::StdioClient::spawn(command);
+    client.initialize("2025-11-25");
+    let listed = client.request("tools/list", json!({})).unwrap();
+    let listed: Vec<_> =
+        listed["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(listed, names);
+    client.close_stdin();
+    assert_eq!(client.wait().status, 0);
+}
+
+#[test]
+fn every_client_that_starts_the_server_can() {
+    let env = billing();
+    for (client, place) in STARTERS {
+        for paths in [&[][..], &["--absolute-paths"]] {
+            let output = made(&env, &[&[client], paths].concat());
+            assert_eq!(output.status, 0, "{client}: {output:?}");
+            assert!(output.stderr.contains("BILLING_READ_URL, SYNAPSOR_PRINCIPAL, SYNAPSOR_TENANT_ID"), "{output:?}");
+            assert!(!output.stdout.contains("sqlite:"), "{output:?}");
+            launches(&env, output.json().pointer(place).unwrap(), &TOOLS);
+        }
+    }
+    let aliased = made(&env, &["cursor", "--alias-mode", "openai"]).json();
+    launches(
+        &env,
+        &aliased["mcpServers"]["synapsor"],
+        &TOOLS.map(|name| name.replace('.', "__")).each_ref().map(String::as_str),
+    );
+    // The short form, and the reference program's names.
+    let short = env.run(["mcp", "config"]);
+    assert_eq!(short.stdout, made(&env, &["claude"]).stdout);
+    assert_eq!(env.run(["mcp", "configure", "--client", "generic-stdio"]).stdout, made(&env, &["generic"]).stdout);
+}
+
+#[test]
+fn codex_reads_toml() {
+    let env = billing();
+    for paths in [&[][..], &["--absolute-paths"]] {
+        let output = made(&env, &[&["codex"], paths].concat());
+        let lines: Vec<_> = output.stdout.lines().collect();
+        let [section, command, args] = lines[..] else { panic!("{output:?}") };
+        assert_eq!(section, "[mcp_servers.synapsor]");
+        // Texts and lists of them are written in TOML as in JSON.
+        let value = |line: &str, name: &str| -> Json {
+            serde_json::from_str(line.strip_prefix(&format!("{name} = ")).unwrap()).unwrap()
+        };
+        launches(&env, &json!({ "command": value(command, "command"), "args": value(args, "args") }), &TOOLS);
+    }
+}
+
+#[test]
+fn a_program_on_the_openai_agents_sdk_reaches_the_server_that_its_settings_start() {
+    let env = billing();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let settings = made(&env, &["openai-agents", "--port", &port, "--absolute-paths"]).json();
+    let start = &settings["start_server"];
+    assert_eq!(start["env"], json!({ "SYNAPSOR_RUNNER_HTTP_TOKEN": "<set-a-random-local-token>" }));
+    let args: Vec<&str> = start["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+    let mut command: Command = env.command(&args);
+    command.env("SYNAPSOR_RUNNER_HTTP_TOKEN", TOKEN);
+    let _server = HttpServer::spawn(command);
+    env.write("agent.py", settings["openai_agents_sdk"]["python"].as_str().unwrap());
+    let output = env.python_client::<&str>(&env.path("agent.py"), []);
+    assert_eq!(output.status, 0, "{output:?}");
+    let names = settings["tool_names"]["model_visible_with_alias_mode_openai"].to_string();
+    assert_eq!(output.stdout.trim().replace('\'', "\"").replace(' ', ""), names);
+}
+
+#[test]
+fn instructions_are_those_that_the_server_gives() {
+    let env = billing();
+    let settings = made(&env, &["generic", "--include-instructions"]).json();
+    let instructions = &settings["agent_instructions"];
+    assert_eq!([&instructions["target_client"], &instructions["alias_mode"]], ["generic", "canonical"]);
+    assert_eq!(instructions["checklist"].as_array().map(Vec::len), Some(4));
+    let mut client = env.spawn_stdio(["mcp", "serve"]);
+    assert_eq!(client.initialize("2025-11-25")["instructions"], instructions["recommended_system_prompt"]);
+}
+
+#[test]
+fn what_a_clients_file_holds_stays() {
+    let env = billing();
+    let file = env.path("mcp.json");
+    let write = |client: &str| made(&env, &[client, "--write", "--yes", "--destination", "mcp.json"]);
+    let read = || -> Json { serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap() };
+    let backups = || {
+        let entries =
+            fs::read_dir(env.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        entries.filter(|name| name.starts_with("mcp.json.")).count()
+    };
+
+    // Nobody there to ask: nothing is written.
+    let asked = made(&env, &["cursor", "--write", "--destination", "mcp.json"]);
+    assert_eq!(asked.status, 2, "{asked:?}");
+    assert!(asked.stderr.contains("+ {\n+   \"synapsor\"") && !file.exists(), "{asked:?}");
+    // A new file, then the same again.
+    assert_eq!(write("cursor").status, 0);
+    launches(&env, &read()["mcpServers"]["synapsor"], &TOOLS);
+    assert!(write("cursor").stdout.contains("already"));
+    assert_eq!(backups(), 0);
+    // Other members stay as they are and where they are; what was there is kept in a copy.
+    let theirs = "{\"theme\":\"dark\",\"mcpServers\":{\"other\":{\"url\":\"https://example.com/ü\"},\"synapsor\":{\"command\":\"old\",\"env\":{\"BILLING_READ_URL_FILE\":\"u\"}}},\"n\":1.50}";
+    env.write("mcp.json", theirs);
+    let replaced = write("claude-code");
+    assert!(replaced.stderr.contains("-     \"command\": \"old\""), "{replaced:?}");
+    assert_eq!(backups(), 1);
+    assert_eq!(read().as_object().unwrap().keys().collect::<Vec<_>>(), ["theme", "mcpServers", "n"]);
+    assert_eq!(read()["mcpServers"]["synapsor"]["env"], json!({ "BILLING_READ_URL_FILE": "u" }));
+    assert_eq!(read()["mcpServers"]["other"], json!({ "url": "https://example.com/ü" }));
+    assert!(fs::read_to_string(&file).unwrap().contains("1.50"));
+    launches(&env, &read()["mcpServers"]["synapsor"], &TOOLS);
+    assert!(fs::read_dir(env.path("")).unwrap().any(|entry| {
+        let entry = entry.unwrap();
+        entry.file_name().to_str().unwrap().starts_with("mcp.json.bak.")
+            && fs::read_to_string(entry.path()).unwrap() == theirs
+    }));
+    // What cannot be merged is left alone.
+    for text in ["// comments\n{}", "[]", "{\"servers\":3}", "{"] {
+        env.write("mcp.json", text);
+        let refused = write("vscode");
+        assert_eq!(refused.status, 1, "{text}: {refused:?}");
+        assert!(refused.stderr.contains("help: "), "{refused:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    assert_eq!(backups(), 1);
+}
+
+#[test]
+fn what_has_no_meaning_for_a_client_is_refused() {
+    let env = billing();
+    for args in [
+        &["cursor", "--transport", "streamable-http"][..],
+        &["openai-agents", "--transport", "stdio"],
+        &["vscode", "--port", "1"],
+        &["generic", "--host", "localhost"],
+        &["claude-desktop", "--auth-token-env", "X"],
+        &["openai-agents", "--write", "--destination", "x.json"],
+        &["codex", "--write", "--destination", "x.toml"],
+        &["generic", "--write", "--destination", "x.json"],
+        &["cursor", "--write"],
+        &["cursor", "--destination", "x.json"],
+        &["cursor", "--write", "--destination", "x.json", "--include-instructions"],
+        &["codex", "--include-instructions"],
+        &["no-such-client"],
+    ] {
+        let refused = made(&env, args);
+        assert_eq!(refused.status, 2, "{args:?}: {refused:?}");
+        assert_eq!(refused.stdout, "", "{args:?}");
+    }
+    // Settings may be made before the configuration is, instructions may not.
+    fs::remove_file(env.path("synapsor.runner.json")).unwrap();
+    let early = made(&env, &["cursor"]);
+    assert_eq!(early.status, 0, "{early:?}");
+    assert!(early.stderr.contains("no configuration"), "{early:?}");
+    assert_eq!(made(&env, &["cursor", "--include-instructions"]).status, 2);
+}
