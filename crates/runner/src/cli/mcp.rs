@@ -29,6 +29,10 @@ pub enum Command {
     ClientConfig(Box<client_config::Args>),
     /// The same as `client-config --client`.
     Config(Box<client_config::ShortArgs>),
+    /// Write what a client needs to start this server into its file in the project.
+    Install(Box<client_config::InstallArgs>),
+    /// Take this server out of a client's file in the project.
+    Uninstall(client_config::UninstallArgs),
     /// Check that no tool gives a model authority it must not have.
     Smoke(boundary::Args),
 }
@@ -38,8 +42,10 @@ pub(super) async fn run(command: Command, out: &Out) -> Ended {
         Command::Serve(args) => serve::run(*args, out).await,
         Command::ServeStreamableHttp(args) => http::alias(Transport::Streamable, *args, out).await,
         Command::ServeBridge(args) => http::alias(Transport::Bridge, *args, out).await,
-        Command::ClientConfig(args) => client_config::run(*args, out),
-        Command::Config(args) => client_config::run_short(*args, out),
+        Command::ClientConfig(args) => args.run(out),
+        Command::Config(args) => args.run(out),
+        Command::Install(args) => args.run(out),
+        Command::Uninstall(args) => args.run(out),
         Command::Smoke(args) => boundary::smoke(&args, out),
     }
 }

@@ -171,6 +171,48 @@ fn what_a_clients_file_holds_stays() {
 }
 
 #[test]
+fn a_project_gets_the_server_and_loses_it_again() {
+    let env = billing();
+    for (client, file, section) in [
+        ("claude-code", ".mcp.json", "mcpServers"),
+        ("cursor", ".cursor/mcp.json", "mcpServers"),
+        ("vscode", ".vscode/mcp.json", "servers"),
+    ] {
+        let read = |folder: &str| -> Json {
+            serde_json::from_str(&fs::read_to_string(env.path(folder).join(file)).unwrap()).unwrap()
+        };
+        let installed = env.run(["mcp", "install", client, "--project", "--yes"]);
+        assert_eq!(installed.status, 0, "{installed:?}");
+        launches(&env, &read("")[section]["synapsor"], &TOOLS);
+        // In the folder of another project, where somebody has a server of theirs.
+        let theirs = json!({ "a": 1, section: { "other": { "command": "theirs" } } });
+        env.write(format!("elsewhere/{file}"), theirs.to_string());
+        for _ in 0..2 {
+            let args = ["mcp", "install", client, "--project", "elsewhere", "--yes", "--alias-mode", "openai"];
+            assert_eq!(env.run(args).status, 0);
+        }
+        let names = TOOLS.map(|name| name.replace('.', "__"));
+        launches(&env, &read("elsewhere")[section]["synapsor"], &names.each_ref().map(String::as_str));
+        let asked = env.run(["mcp", "uninstall", client, "--project", "elsewhere"]);
+        assert_eq!(asked.status, 2, "{asked:?}");
+        let removed = env.run(["mcp", "uninstall", client, "--project", "elsewhere", "--yes"]);
+        assert!(removed.stderr.starts_with("- {\n-   \"synapsor\""), "{removed:?}");
+        assert_eq!(read("elsewhere"), theirs);
+        let again = env.run(["mcp", "uninstall", client, "--project", "elsewhere", "--yes"]);
+        assert!(again.status == 0 && again.stdout.contains("does not name this server"), "{again:?}");
+    }
+    for args in [
+        &["install", "codex", "--yes"][..],
+        &["install", "claude-desktop", "--yes"],
+        &["uninstall", "openai-agents", "--yes"],
+        &["install", "cursor", "--project", "no-such-folder", "--yes"],
+    ] {
+        let refused = env.run(["mcp"].iter().chain(args));
+        assert_eq!(refused.status, 2, "{refused:?}");
+    }
+}
+
+#[test]
 fn what_has_no_meaning_for_a_client_is_refused() {
     let env = billing();
     for args in [

@@ -2,6 +2,7 @@
 
 mod client;
 mod file;
+mod install;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use synapsor_core::refusal::Refusal;
 use synapsor_core::tool::AliasMode;
 
 use self::client::Client;
+pub use self::install::{InstallArgs, UninstallArgs};
 use self::settings::{Launch, Reach, Settings};
 use super::serve::Transport;
 use super::{AliasWord, Aliases};
@@ -80,12 +82,16 @@ struct Options {
     yes: bool,
 }
 
-pub(super) fn run(args: Args, out: &Out) -> Ended {
-    args.options.run(args.client, out)
+impl Args {
+    pub(super) fn run(self, out: &Out) -> Ended {
+        self.options.run(self.client, out)
+    }
 }
 
-pub(super) fn run_short(args: ShortArgs, out: &Out) -> Ended {
-    args.options.run(args.client, out)
+impl ShortArgs {
+    pub(super) fn run(self, out: &Out) -> Ended {
+        self.options.run(self.client, out)
+    }
 }
 
 impl Options {
@@ -194,23 +200,16 @@ impl Options {
 
     fn write(&self, settings: &Settings<'_>, destination: &Path, out: &Out) -> Ended {
         let Some(section) = settings.client.section() else { return Ok(Exit::Done) };
-        let change = file::Change::to(destination, section, settings.entry())?;
+        let change = file::Change::to(destination, section, Some(settings.entry()))?;
         if change.is_none() {
             out.line(format!("{} holds these settings already.", destination.display()));
             return Ok(Exit::Done);
         }
-        out.note(&change.describe());
-        if !out.confirm(&format!("Write this to {}?", destination.display()), self.yes)? {
-            out.note("Nothing was written.");
-            return Ok(Exit::Failed);
+        let ended = carry_out(&change, destination, self.yes, out)?;
+        if ended == Exit::Done {
+            self.remind(settings, out);
         }
-        let backup = change.write()?;
-        out.line(format!("Wrote {}.", destination.display()));
-        if let Some(backup) = backup {
-            out.line(format!("What it held before is in {}.", backup.display()));
-        }
-        self.remind(settings, out);
-        Ok(Exit::Done)
+        Ok(ended)
     }
 
     /// What the settings do not say, because it is secret or this machine's.
@@ -226,6 +225,21 @@ impl Options {
             ));
         }
     }
+}
+
+/// Shows a change, asks, and writes it.
+fn carry_out(change: &file::Change, destination: &Path, yes: bool, out: &Out) -> Ended {
+    out.note(&change.describe());
+    if !out.confirm(&format!("Write this to {}?", destination.display()), yes)? {
+        out.note("Nothing was written.");
+        return Ok(Exit::Failed);
+    }
+    let backup = change.write()?;
+    out.line(format!("Wrote {}.", destination.display()));
+    if let Some(backup) = backup {
+        out.line(format!("What it held before is in {}.", backup.display()));
+    }
+    Ok(Exit::Done)
 }
 
 /// The variables that serving needs.

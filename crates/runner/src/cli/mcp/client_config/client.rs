@@ -52,6 +52,16 @@ impl Client {
         }
     }
 
+    /// Its file in the folder of a project.
+    pub fn project_file(self) -> Option<&'static str> {
+        match self {
+            Self::ClaudeCode => Some(".mcp.json"),
+            Self::Cursor => Some(".cursor/mcp.json"),
+            Self::VsCode => Some(".vscode/mcp.json"),
+            Self::Generic | Self::ClaudeDesktop | Self::Codex | Self::OpenaiAgents => None,
+        }
+    }
+
     /// Where the settings go, for a sentence.
     pub fn place(self) -> &'static str {
         match self {

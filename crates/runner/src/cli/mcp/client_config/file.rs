@@ -1,4 +1,4 @@
-//! A client's own file: what it holds stays, one server is added or replaced, and a copy of the old file is kept.
+//! A client's own file: what it holds stays, one server is added, replaced or taken out, and a copy of the old file is kept.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ pub struct Change {
     /// What the file held; `None` if there is none.
     old: Option<String>,
     before: Option<Json>,
-    after: Json,
+    after: Option<Json>,
     whole: Json,
 }
 
 impl Change {
-    /// The change that puts a server into a section of a file.
-    pub fn to(path: &Path, section: &str, server: Json) -> Result<Self, Refusal> {
+    /// The change that puts a server into a section of a file, or takes it out.
+    pub fn to(path: &Path, section: &str, server: Option<Json>) -> Result<Self, Refusal> {
         // A link stays a link: what it leads to is written.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let old = match std::fs::read_to_string(&path) {
@@ -33,7 +33,7 @@ impl Change {
         };
         let foreign = |what: &str| {
             Refusal::new(Code::Io, format!("`{}` {what}, so nothing was written", path.display()))
-                .with_fix("run it without `--write`, and put what is printed into the file yourself")
+                .with_fix("edit the file yourself: `mcp client-config` without `--write` prints what belongs there")
         };
         let mut whole = match &old {
             Some(text) if !text.trim().is_empty() => match serde_json::from_str(text) {
@@ -47,14 +47,18 @@ impl Change {
             return Err(foreign(&format!("holds a `{section}` that is no object")));
         };
         let before = servers.get(SERVER).cloned();
-        let after = renewed(before.as_ref(), server);
-        servers.insert(SERVER.to_owned(), after.clone());
+        let after = server.map(|server| renewed(before.as_ref(), server));
+        match &after {
+            Some(after) => servers.insert(SERVER.to_owned(), after.clone()),
+            // What comes after it stays in its order.
+            None => servers.shift_remove(SERVER),
+        };
         Ok(Self { path, old, before, after, whole: whole.into() })
     }
 
     /// Whether the file says that already.
     pub fn is_none(&self) -> bool {
-        self.before.as_ref() == Some(&self.after)
+        self.before == self.after
     }
 
     /// What is taken away and what is added, line by line.
@@ -63,7 +67,8 @@ impl Change {
             json_text(&json!({ SERVER: json })).lines().map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
         };
         let gone = self.before.iter().flat_map(|json| lines('-', json));
-        gone.chain(lines('+', &self.after)).collect::<Vec<_>>().join("\n")
+        let come = self.after.iter().flat_map(|json| lines('+', json));
+        gone.chain(come).collect::<Vec<_>>().join("\n")
     }
 
     /// Writes it; gives the place of the copy of what was there before. The file is the old one or the new one, never half.
