@@ -1,6 +1,10 @@
 //! The tools a model sees, made from the contract once, at start.
 
+mod tokens;
+
 use serde_json::{Map, Value as Json, json};
+
+pub use tokens::estimate as estimate_tokens;
 
 use crate::contract::{Arg, ArgType, Capability, Contract, Mode};
 use crate::digest;

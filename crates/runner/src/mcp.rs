@@ -29,6 +29,7 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
+use serde_json::Value as Json;
 use synapsor_core::caller::Grants;
 use synapsor_core::contract::{Contract, ResultFormat};
 use synapsor_core::tool::AliasMode;
@@ -64,6 +65,13 @@ pub fn is_served(revision: &str) -> bool {
 #[must_use]
 pub fn instructions(contract: &Contract, aliases: AliasMode) -> String {
     prompts::session(&Tools::of(contract, aliases, contract.result_format), contract.result_format)
+}
+
+/// The tools exactly as clients get them listed.
+#[must_use]
+pub fn listing(contract: &Contract, aliases: AliasMode) -> Vec<Json> {
+    let listed = Tools::of(contract, aliases, contract.result_format).list().tools;
+    listed.into_iter().map(|tool| serde_json::to_value(tool).unwrap_or_default()).collect()
 }
 
 /// What a configuration makes of the server. Made once for each configuration; serving builds no schema.

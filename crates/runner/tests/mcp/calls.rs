@@ -22,10 +22,6 @@ fn tools_are_listed_as_reviewed() {
     let tools = tools(&mut client);
     insta::assert_snapshot!("tools", serde_json::to_string_pretty(&tools).unwrap());
     for tool in &tools {
-        // What hosts give the model, at about four bytes a token.
-        let shown: usize = ["name", "description", "inputSchema"].iter().map(|key| tool[key].to_string().len()).sum();
-        assert!(shown / 4 <= 220, "{} takes {} tokens", tool["name"], shown / 4);
-        assert!(tool.to_string().len() / 4 <= 450, "{} takes too many tokens", tool["name"]);
         for schema in ["inputSchema", "outputSchema"] {
             jsonschema::validator_for(&tool[schema]).expect("a JSON Schema");
         }

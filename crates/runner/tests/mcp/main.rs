@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod cost;
 mod endings;
 mod hostile;
 mod lessons;

@@ -10,6 +10,7 @@ use crate::cli::Ended;
 use crate::cli::mcp::Aliases;
 use crate::cli::open::Where;
 use crate::cli::print::{Out, Tone};
+use crate::mcp::listing;
 
 /// Check that no tool gives a model authority it must not have.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,26 @@ struct Boundary {
     store: String,
     aliases: AliasMode,
     tools: Vec<Tool>,
+    costs: Vec<Cost>,
     checks: Vec<Check>,
+}
+
+/// About how many tokens a tool takes of a model's context, with every request.
+struct Cost {
+    /// What hosts give the model: name, description and schema of the arguments.
+    shown: usize,
+    /// The whole entry.
+    entry: usize,
+}
+
+impl Cost {
+    fn of(entry: &Json) -> Self {
+        let part = |name: &str| tool::estimate_tokens(&entry.get(name).map(Json::to_string).unwrap_or_default());
+        Self {
+            shown: ["name", "description", "inputSchema"].map(part).into_iter().sum(),
+            entry: tool::estimate_tokens(&entry.to_string()),
+        }
+    }
 }
 
 const HIDDEN: [&str; 7] = [
@@ -55,12 +75,14 @@ impl Boundary {
         let contract = args.place.contract(out, &ReadOptions::default())?;
         let aliases = if args.both { AliasMode::Both } else { args.aliases.mode()? };
         let tools = tool::list(&contract, aliases);
+        let costs = listing(&contract, aliases).iter().map(Cost::of).collect();
         let checks = checks(&tools);
         Ok(Self {
             config: args.place.config_path().display().to_string(),
             store: args.place.store_path(Some(&contract)).display().to_string(),
             aliases,
             tools,
+            costs,
             checks,
         })
     }
@@ -75,6 +97,13 @@ impl Boundary {
 
     fn checks_json(&self) -> Vec<Json> {
         self.checks.iter().map(|check| json!({ "name": check.name, "ok": check.ok, "detail": check.detail })).collect()
+    }
+
+    fn costs_json(&self) -> Vec<Json> {
+        let costs = self.tools.iter().zip(&self.costs);
+        costs
+            .map(|(tool, cost)| json!({ "tool": tool.name, "shown_to_model": cost.shown, "entry": cost.entry }))
+            .collect()
     }
 
     fn print_checks(&self, out: &Out) {
@@ -169,6 +198,7 @@ pub(crate) fn preview(args: &Args, out: &Out) -> Ended {
             "alias_mode": boundary.aliases.word(),
             "exposed_to_mcp": boundary.tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(),
             "alias_mappings": mappings,
+            "token_costs": boundary.costs_json(),
             "not_exposed_to_mcp": HIDDEN,
             "checks": boundary.checks_json(),
         }));
@@ -179,16 +209,16 @@ pub(crate) fn preview(args: &Args, out: &Out) -> Ended {
     out.line(format!("Store: {}", boundary.store));
     out.line(format!("Alias mode: {}", boundary.aliases.word()));
     out.line("Exposed to MCP:");
-    for tool in &boundary.tools {
-        if tool.name == tool.canonical {
-            out.line(format!("  - {}", out.paint(Tone::Strong, &tool.name)));
-        } else {
-            out.line(format!("  - {} -> {}", out.paint(Tone::Strong, &tool.name), tool.canonical));
-        }
+    for (tool, cost) in boundary.tools.iter().zip(&boundary.costs) {
+        let name = out.paint(Tone::Strong, &tool.name);
+        let alias = if tool.name == tool.canonical { String::new() } else { format!(" -> {}", tool.canonical) };
+        out.line(format!("  - {name}{alias} (about {} tokens)", cost.shown));
         for line in tool.description.lines() {
             out.line(format!("      {}", out.paint(Tone::Faint, line)));
         }
     }
+    let whole: usize = boundary.costs.iter().map(|cost| cost.shown).sum();
+    out.line(format!("In all they take about {whole} tokens of a model's context."));
     out.line("Not exposed to MCP:");
     for hidden in HIDDEN {
         out.line(format!("  - {hidden}"));
