@@ -14,7 +14,7 @@ use synapsor_core::sql::{Bind, Sql};
 use synapsor_core::value::Cell;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row, RowStream, Statement};
 
@@ -135,7 +135,7 @@ pub(super) async fn read_transaction(
 }
 
 /// As [`read_transaction`], on a link to the server itself. A session that is made for reading needs no settings in each
-/// transaction, but it does need the transaction: a function that a read calls could change what the session allows.
+/// transaction.
 async fn read_directly(
     conn: &Conn,
     times: Times,
@@ -146,7 +146,7 @@ async fn read_directly(
     for sql in statements {
         match prepared.statement(&conn.client, sql).await {
             Ok(statement) => queries.push(fetch_prepared(conn, statement, sql)),
-            Err(error) => return (error.as_db_error().is_some(), Err(said::fault(error))),
+            Err(error) => return (error.as_db_error().is_some_and(still_linked), Err(said::fault(error))),
         }
     }
     let begin = if conn.is_reading() { Cow::Borrowed(BEGIN_READ) } else { times.begin_read().into() };
@@ -161,16 +161,22 @@ fn still_prepared(said: &DbError) -> bool {
     !matches!(said.code().code().get(..2), Some("0A" | "26"))
 }
 
-/// Runs queries between BEGIN and COMMIT. Each sends its message when first polled, and joined futures are polled in
+/// Whether the server said no and stays: it ends the link with what it says last.
+fn still_linked(said: &DbError) -> bool {
+    !matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+}
+
+/// Runs queries between BEGIN and ROLLBACK, which also takes back what a function that a read called has set for the
+/// session, such as its formats and limits. Each sends its message when first polled, and joined futures are polled in
 /// order: one flush.
 async fn in_transaction(
     conn: &Conn,
     begin: &str,
     queries: impl Future<Output = Vec<Result<Rows, Error>>>,
 ) -> (bool, Result<Vec<Rows>, Error>) {
-    let (begun, (fetched, committed)) =
-        join(conn.client.batch_execute(begin), join(queries, conn.client.batch_execute("COMMIT"))).await;
-    let clean = begun.is_ok() && committed.is_ok();
+    let (begun, (fetched, ended)) =
+        join(conn.client.batch_execute(begin), join(queries, conn.client.batch_execute("ROLLBACK"))).await;
+    let clean = begun.is_ok() && ended.is_ok();
     (clean, begun.and_then(|()| fetched.into_iter().collect()))
 }
 

@@ -33,10 +33,14 @@ async fn a_direct_reader_keeps_its_session_and_its_statements() {
 }
 
 #[tokio::test]
-async fn a_function_that_a_read_calls_cannot_make_the_next_read_a_write() {
+async fn a_function_that_a_read_calls_changes_nothing_for_the_next_read() {
+    const DAY: &str =
+        "SELECT concat(current_setting('DateStyle'), ' ', date '2026-02-01', ' ', 0.1::float8 + 0.2::float8)";
     let site = site(&format!(
         "{T}; CREATE FUNCTION unlock() RETURNS text LANGUAGE sql AS $$
-           SELECT concat(set_config('default_transaction_read_only', 'off', false)) $$;
+           SELECT concat(set_config('default_transaction_read_only', 'off', false), set_config('TimeZone', 'Asia/Tokyo', false),
+             set_config('DateStyle', 'German', false), set_config('extra_float_digits', '-3', false),
+             set_config('statement_timeout', '0', false)) $$;
          CREATE FUNCTION spend() RETURNS text LANGUAGE sql VOLATILE AS $$
            INSERT INTO t VALUES ('2', 'acme', 2) RETURNING id $$"
     ))
@@ -44,11 +48,15 @@ async fn a_function_that_a_read_calls_cannot_make_the_next_read_a_write() {
     let mut source = source();
     source.pool.max_connections = 1;
     let reader = open(&site.db.reader_url(), Role::Reader, &source);
+    let backend = one(&reader, "SELECT pg_backend_pid()::text").await;
     for _ in 0..2 {
-        assert_eq!(one(&reader, "SELECT unlock()").await, "off");
+        assert!(one(&reader, "SELECT unlock()").await.starts_with("off"));
         let fault = reader.read(&sql("SELECT spend()", 1)).await.unwrap_err();
         assert!(format!("{fault:?}").contains("25006"), "{fault:?}");
+        assert!(one(&reader, SESSION).await.starts_with("UTC|hex|3s|2s|on|on|"));
+        assert_eq!(one(&reader, DAY).await, "ISO, YMD 2026-02-01 0.30000000000000004");
     }
+    assert_eq!(one(&reader, "SELECT pg_backend_pid()::text").await, backend, "all on one connection");
 }
 
 #[tokio::test]
