@@ -26,8 +26,6 @@ impl Server {
     pub(super) async fn tell(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let Door::Http { draining } = &self.door else { return Ok(()) };
         let mut catalog = self.catalog.clone();
-        // What changed before it listened it has seen.
-        catalog.mark_unchanged();
         loop {
             tokio::select! {
                 () = subscription.cancelled() => return Ok(()),
@@ -56,7 +54,6 @@ impl Server {
             return;
         }
         let (mut catalog, draining) = (self.catalog.clone(), draining.clone());
-        catalog.mark_unchanged();
         tokio::spawn(async move {
             loop {
                 tokio::select! {

@@ -35,6 +35,11 @@ pub fn endpoint(
         // Both have been checked, for every path.
         .disable_allowed_hosts()
         .disable_allowed_origins();
-    let server = move || Ok(Server::new(catalog.clone(), Door::Http { draining: draining.clone() }));
+    let server = move || {
+        let mut catalog = catalog.clone();
+        // What changed before somebody came they see as it is.
+        catalog.mark_unchanged();
+        Ok(Server::new(catalog, Door::Http { draining: draining.clone() }))
+    };
     StreamableHttpService::new(server, sessions, config)
 }
