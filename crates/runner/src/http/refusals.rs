@@ -1,6 +1,6 @@
 //! What is answered to a request that does not come to the protocol: always JSON, always words of ours.
 
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -43,23 +43,29 @@ impl Asked {
         if !failed || (status.is_client_error() && answer.headers.get(CONTENT_TYPE).is_some_and(is_json)) {
             return None;
         }
-        Some(match status {
+        let mut refusal = match status {
             // It says that the type is wrong of what is no JSON at all.
             StatusCode::UNSUPPORTED_MEDIA_TYPE if self.json => not_json_rpc(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => no(status, "content_type_not_supported"),
+            StatusCode::METHOD_NOT_ALLOWED => no(status, "method_not_allowed"),
             StatusCode::NOT_ACCEPTABLE => no(status, "not_acceptable"),
             StatusCode::NOT_FOUND => no(status, "session_not_found"),
             StatusCode::BAD_REQUEST if !self.served => no(status, "protocol_version_not_supported"),
             StatusCode::BAD_REQUEST if !self.session => no(status, "session_required"),
-            StatusCode::BAD_REQUEST => no(status, "bad_request"),
             // Its words are for the log, where it has put them.
-            _ => no(status, "internal"),
-        })
+            _ if status.is_server_error() => no(status, "internal"),
+            _ => no(status, "bad_request"),
+        };
+        if let Some(allowed) = answer.headers.get(ALLOW) {
+            refusal.headers_mut().insert(ALLOW, allowed.clone());
+        }
+        Some(refusal)
     }
 }
 
 fn is_json(kind: &HeaderValue) -> bool {
-    kind.as_bytes().starts_with(b"application/json")
+    const JSON: &[u8] = b"application/json";
+    kind.as_bytes().get(..JSON.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(JSON))
 }
 
 /// What is said of a body that is no JSON, or no message.

@@ -175,6 +175,16 @@ fn what_is_no_message_is_answered_and_harms_nothing() {
         let reply = connection.request(method, path, &[("authorization", &good)], "");
         assert_eq!(reply.status, 405, "{method} {path}: {reply:?}");
     }
+    // The newest revision has no streams and sessions to get or to end.
+    for method in ["GET", "DELETE"] {
+        let headers = [("authorization", good.as_str()), ("mcp-protocol-version", MODERN)];
+        let reply = connection.request(method, "/mcp", &headers, "");
+        let told = (reply.status, reply.header("allow"), reply.body.as_str());
+        assert_eq!(told, (405, Some("POST"), r#"{"ok":false,"error":"method_not_allowed"}"#), "{method}");
+    }
+    let headers = [("authorization", good.as_str()), ("content-type", "Application/JSON; charset=utf-8")];
+    let reply = connection.request("POST", "/mcp", &headers, "{");
+    assert!(reply.status == 400 && reply.body.contains("-32700"), "{reply:?}");
     for path in ["/mcp/", "//mcp", "/MCP", "/mcp/../mcp", "/%6dcp", "/mcp%00", "/metrics", "/apply", "/approve", "/"] {
         let reply = connection.request("POST", path, &[("authorization", &good)], "{}");
         assert_eq!(reply.status, 404, "{path}: {reply:?}");
