@@ -41,6 +41,12 @@ impl Contract {
         self.capabilities.iter().find(|capability| capability.name.as_str() == name)
     }
 
+    /// Whether a capability takes tenant and principal from what each client proves over HTTP, so that nothing else will do.
+    #[must_use]
+    pub fn needs_proof(&self) -> bool {
+        self.capabilities.iter().any(|capability| capability.trust == TrustRule::HttpClaims)
+    }
+
     /// The source a capability reads; the check made sure that it exists.
     #[must_use]
     pub fn source_of(&self, capability: &Capability) -> Option<&Source> {

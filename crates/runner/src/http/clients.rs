@@ -12,7 +12,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use synapsor_core::caller::{Caller, Identity};
 use synapsor_core::code::Code;
-use synapsor_core::contract::{Contract, Http, TrustRule};
+use synapsor_core::contract::{Contract, Http};
 use synapsor_core::refusal::Refusal;
 
 use super::jwt::{self, Verifier};
@@ -65,8 +65,7 @@ impl Clients {
     /// The clients that a configuration and the environment name. `token_env` names the variable of the one token.
     pub fn new(contract: &Contract, base: &Path, token_env: &str, open: bool) -> Result<Self, Refusal> {
         let mut clients = Self { open, tokens: Vec::new(), jwt: None, key: clock::random() };
-        let named = |trust: &TrustRule| *trust == TrustRule::HttpClaims;
-        let needs_proof = contract.capabilities.iter().any(|capability| named(&capability.trust));
+        let needs_proof = contract.needs_proof();
         if let Some(token) = secrets::variable(token_env)? {
             if needs_proof {
                 let message = format!(

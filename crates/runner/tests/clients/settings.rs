@@ -71,6 +71,12 @@ fn every_client_that_starts_the_server_can() {
         &aliased["mcpServers"]["synapsor"],
         &TOOLS.map(|name| name.replace('.', "__")).each_ref().map(String::as_str),
     );
+    let mut config: Json = serde_json::from_str(&env.read("synapsor.runner.json")).unwrap();
+    config["storage"]["sqlite_path"] = json!(":memory:");
+    env.write("memory.json", config.to_string());
+    let memory = made(&env, &["generic", "--config", "memory.json", "--absolute-paths"]).json();
+    assert_eq!(memory["args"][5], ":memory:", "{memory}");
+    launches(&env, &memory, &TOOLS);
     // The short form, and the reference program's names.
     let short = env.run(["mcp", "config"]);
     assert_eq!(short.stdout, made(&env, &["claude"]).stdout);
@@ -93,22 +99,94 @@ fn codex_reads_toml() {
     }
 }
 
-#[test]
-fn a_program_on_the_openai_agents_sdk_reaches_the_server_that_its_settings_start() {
-    let env = billing();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let settings = made(&env, &["openai-agents", "--port", &port, "--absolute-paths"]).json();
+/// A port that is free, and that no system hands out by itself meanwhile.
+fn free_port() -> String {
+    let start = std::process::id() % 10_000;
+    let mut ports = (0..10_000).map(|n| u16::try_from(20_000 + (start + n) % 10_000).unwrap());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap().to_string()
+}
+
+/// Starts the server as the settings say, and runs the program that they hold against it.
+#[track_caller]
+fn program_lists_tools(env: &TestEnv, more: &[&str]) {
+    let port = free_port();
+    let settings = made(env, &[&["openai-agents", "--port", &port, "--absolute-paths"], more].concat()).json();
     let start = &settings["start_server"];
-    assert_eq!(start["env"], json!({ "SYNAPSOR_RUNNER_HTTP_TOKEN": "<set-a-random-local-token>" }));
-    let args: Vec<&str> = start["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
-    let mut command: Command = env.command(&args);
-    command.env("SYNAPSOR_RUNNER_HTTP_TOKEN", TOKEN);
+    let mut command: Command = env.command(start["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()));
+    for (variable, value) in start["env"].as_object().unwrap() {
+        assert_eq!(value, "<set-a-random-local-token>");
+        command.env(variable, TOKEN);
+    }
     let _server = HttpServer::spawn(command);
     env.write("agent.py", settings["openai_agents_sdk"]["python"].as_str().unwrap());
     let output = env.python_client::<&str>(&env.path("agent.py"), []);
     assert_eq!(output.status, 0, "{output:?}");
     let names = settings["tool_names"]["model_visible_with_alias_mode_openai"].to_string();
     assert_eq!(output.stdout.trim().replace('\'', "\"").replace(' ', ""), names);
+}
+
+#[test]
+fn a_program_on_the_openai_agents_sdk_reaches_the_server_that_its_settings_start() {
+    program_lists_tools(&billing(), &[]);
+    program_lists_tools(&billing(), &["--auth-token-env", "SYNAPSOR_RUNNER_HTTP_TOKEN", "--host", "localhost"]);
+}
+
+/// The configuration with other settings of HTTP, and with tenants that clients prove.
+fn with_claims(env: &mut TestEnv, http: Json) {
+    let mut config: Json = serde_json::from_str(&env.read("synapsor.runner.json")).unwrap();
+    config["trusted_context"] = json!({ "provider": "http_claims" });
+    config["http"] = http;
+    env.write("synapsor.runner.json", config.to_string());
+    env.unset("SYNAPSOR_RUNNER_HTTP_TOKEN").unset("SYNAPSOR_TENANT_ID").unset("SYNAPSOR_PRINCIPAL");
+}
+
+#[test]
+fn where_clients_prove_their_tenant_the_settings_name_such_a_token() {
+    let mut env = billing();
+    let desk = json!({ "name": "desk", "token_env": "DESK_TOKEN", "tenant_id": "acme", "principal": "desk.agent" });
+    with_claims(&mut env, json!({ "tokens": [desk] }));
+    env.set("DESK_TOKEN", TOKEN);
+    program_lists_tools(&env, &[]);
+    program_lists_tools(&env, &["--auth-token-env", "DESK_TOKEN"]);
+    let output = made(&env, &["openai-agents"]);
+    assert!(output.stderr.contains("BILLING_READ_URL, DESK_TOKEN."), "{output:?}");
+    let refused = made(&env, &["openai-agents", "--auth-token-env", "OTHER"]);
+    assert!(refused.status == 2 && refused.stderr.contains("`http.tokens`"), "{refused:?}");
+    for client in ["cursor", "codex", "generic"] {
+        let refused = made(&env, &[client]);
+        assert_eq!((refused.status, refused.stdout.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.stderr.contains("TRUSTED_CONTEXT_MISSING"), "{refused:?}");
+    }
+    let issuer = json!({ "issuer": "https://login.example.com/", "audience": "synapsor", "jwks_file": "keys.json",
+        "tenant_claim": "tenant_id" });
+    with_claims(&mut env, json!({ "jwt": issuer }));
+    let settings = made(&env, &["openai-agents"]).json();
+    assert_eq!(settings["start_server"]["env"], json!({}));
+    assert!(!settings["start_server"]["args"].to_string().contains("--auth-token-env"));
+    assert!(settings["notes"].to_string().contains("a token of https://login.example.com/ in MCP_ACCESS_TOKEN"));
+}
+
+#[test]
+fn the_address_is_one_that_the_server_answers_to() {
+    let mut env = billing();
+    let url = |env: &TestEnv, args: &[&str]| {
+        made(env, &[&["openai-agents"], args].concat()).json()["openai_agents_sdk"]["url"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(url(&env, &[]), "http://127.0.0.1:8766/mcp");
+    assert_eq!(url(&env, &["--host", "::1", "--port", "1"]), "http://[::1]:1/mcp");
+    let open = made(&env, &["openai-agents", "--host", "0.0.0.0"]);
+    assert!(open.status == 2 && open.stderr.contains("there is no TLS"), "{open:?}");
+    let desk = json!({ "name": "desk", "token_env": "DESK_TOKEN", "tenant_id": "acme", "principal": "desk.agent" });
+    let tls = json!({ "cert_file": "c.pem", "key_file": "k.pem" });
+    with_claims(&mut env, json!({ "host": "0.0.0.0", "port": 9, "tls": tls, "tokens": [desk] }));
+    assert_eq!(url(&env, &[]), "https://localhost:9/mcp");
+    for (allowed, name) in [("mcp.example.com", "mcp.example.com:9"), ("mcp.example.com:443", "mcp.example.com:443")] {
+        with_claims(
+            &mut env,
+            json!({ "host": "0.0.0.0", "port": 9, "tls": tls, "tokens": [desk], "allowed_hosts": [allowed] }),
+        );
+        assert_eq!(url(&env, &[]), format!("https://{name}/mcp"));
+    }
 }
 
 #[test]
@@ -159,6 +237,12 @@ fn what_a_clients_file_holds_stays() {
         entry.file_name().to_str().unwrap().starts_with("mcp.json.bak.")
             && fs::read_to_string(entry.path()).unwrap() == theirs
     }));
+    // What a project brings along leads nowhere.
+    env.write("victim", "theirs");
+    std::os::unix::fs::symlink(env.path("victim"), env.path("mcp.json.new")).unwrap();
+    assert_eq!(write("cursor").status, 0);
+    fs::remove_file(env.path("mcp.json.new")).unwrap();
+    assert_eq!(env.read("victim"), "theirs");
     // What cannot be merged is left alone.
     for text in ["// comments\n{}", "[]", "{\"servers\":3}", "{"] {
         env.write("mcp.json", text);

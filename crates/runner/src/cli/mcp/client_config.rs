@@ -3,6 +3,7 @@
 mod client;
 mod file;
 mod install;
+mod reach;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -17,13 +18,13 @@ use synapsor_core::tool::AliasMode;
 
 use self::client::Client;
 pub use self::install::{InstallArgs, UninstallArgs};
-use self::settings::{Launch, Reach, Settings};
-use super::serve::Transport;
+use self::reach::{Credential, Reach, ReachArgs};
+use self::settings::{Launch, Settings};
+use super::serve::{Transport, unproven};
 use super::{AliasWord, Aliases};
 use crate::cli::Ended;
 use crate::cli::open::Where;
 use crate::cli::print::{Out, json_text};
-use crate::http::TOKEN_ENV;
 use crate::mcp::instructions;
 
 /// The settings of a client that is named by an option.
@@ -59,15 +60,8 @@ struct Options {
     transport: Option<Transport>,
     #[command(flatten)]
     aliases: Aliases,
-    /// The address that the server is to listen on, for clients that connect over HTTP [default: 127.0.0.1].
-    #[arg(long, value_name = "ADDRESS")]
-    host: Option<String>,
-    /// The port, for clients that connect over HTTP [default: 8766].
-    #[arg(long, value_name = "PORT")]
-    port: Option<u16>,
-    /// The variable of the token, for clients that connect over HTTP [default: SYNAPSOR_RUNNER_HTTP_TOKEN].
-    #[arg(long, value_name = "NAME")]
-    auth_token_env: Option<String>,
+    #[command(flatten)]
+    reach: ReachArgs,
     /// Add what an agent should be told about working with the tools.
     #[arg(long)]
     include_instructions: bool,
@@ -100,6 +94,13 @@ impl Options {
         let contract = self.contract(out)?;
         let aliases =
             self.aliases.mode_or(if client.over_http() { AliasWord::Openai } else { AliasWord::Canonical })?;
+        let reach = match &contract {
+            _ if client.over_http() => Some(self.reach.reach(contract.as_ref())?),
+            Some(contract) if contract.needs_proof() => {
+                return Err(unproven("connect this client over HTTP, as docs/http-mcp.md says").into());
+            }
+            _ => None,
+        };
         let launch = self.launch(contract.as_ref(), aliases).map_err(|error| {
             Refusal::new(Code::Io, format!("the paths cannot be written in full: {error}"))
                 .with_fix("run it in a folder that exists, or leave `--absolute-paths` out")
@@ -114,7 +115,8 @@ impl Options {
             }
             (_, false) => None,
         };
-        let settings = Settings { client, launch: &launch, contract: contract.as_ref(), aliases, told };
+        let settings =
+            Settings { client, launch: &launch, reach: reach.as_ref(), contract: contract.as_ref(), aliases, told };
         if let Some(destination) = &self.destination {
             return self.write(&settings, destination, out);
         }
@@ -142,12 +144,7 @@ impl Options {
             };
             return usage(format!("settings for `{}` are made for connecting {can}", client.word()), fix);
         }
-        let reach = [
-            (self.host.is_some(), "--host"),
-            (self.port.is_some(), "--port"),
-            (self.auth_token_env.is_some(), "--auth-token-env"),
-        ];
-        if let Some((_, flag)) = reach.into_iter().find(|(given, _)| *given && !over_http) {
+        if let Some(flag) = self.reach.given().filter(|_| !over_http) {
             return usage(format!("`{flag}` has no meaning for a client that starts the server itself"), "remove it");
         }
         if self.write && client.section().is_none() {
@@ -179,22 +176,13 @@ impl Options {
         let full = |path: PathBuf| if self.absolute_paths { std::path::absolute(path) } else { Ok(path) };
         let text = |path: PathBuf| full(path).map(|path| path.display().to_string());
         let command = if self.absolute_paths { std::env::current_exe()? } else { PathBuf::from("synapsor-runner") };
-        let http = contract.map(|contract| &contract.http);
-        let reach = Reach {
-            host: self
-                .host
-                .clone()
-                .or_else(|| http.and_then(|http| http.host.clone()))
-                .unwrap_or_else(|| super::http::HOST.to_owned()),
-            port: self.port.or_else(|| http.and_then(|http| http.port)).unwrap_or(super::http::PORT),
-            token_env: self.auth_token_env.clone().unwrap_or_else(|| TOKEN_ENV.to_owned()),
-        };
+        let store = self.place.store_path(contract);
+        let store = if store == Path::new(":memory:") { store.display().to_string() } else { text(store)? };
         Ok(Launch {
             command: command.display().to_string(),
             config: text(dotted(&self.place.config_path()))?,
-            store: text(self.place.store_path(contract))?,
+            store,
             aliases,
-            reach,
         })
     }
 
@@ -205,7 +193,7 @@ impl Options {
             out.line(format!("{} holds these settings already.", destination.display()));
             return Ok(Exit::Done);
         }
-        let ended = carry_out(&change, destination, self.yes, out)?;
+        let ended = carry_out(&change, self.yes, out)?;
         if ended == Exit::Done {
             self.remind(settings, out);
         }
@@ -217,7 +205,7 @@ impl Options {
         if !self.absolute_paths && !settings.client.over_http() {
             out.note("Its paths hold in the folder where the client starts the server; `--absolute-paths` writes them in full.");
         }
-        let names = settings.contract.map(variables).unwrap_or_default();
+        let names = settings.contract.map(|contract| variables(contract, settings.reach)).unwrap_or_default();
         if !names.is_empty() {
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             out.note(&format!(
@@ -228,14 +216,15 @@ impl Options {
 }
 
 /// Shows a change, asks, and writes it.
-fn carry_out(change: &file::Change, destination: &Path, yes: bool, out: &Out) -> Ended {
+fn carry_out(change: &file::Change, yes: bool, out: &Out) -> Ended {
     out.note(&change.describe());
-    if !out.confirm(&format!("Write this to {}?", destination.display()), yes)? {
+    let place = change.path().display();
+    if !out.confirm(&format!("Write this to {place}?"), yes)? {
         out.note("Nothing was written.");
         return Ok(Exit::Failed);
     }
     let backup = change.write()?;
-    out.line(format!("Wrote {}.", destination.display()));
+    out.line(format!("Wrote {place}."));
     if let Some(backup) = backup {
         out.line(format!("What it held before is in {}.", backup.display()));
     }
@@ -243,12 +232,18 @@ fn carry_out(change: &file::Change, destination: &Path, yes: bool, out: &Out) ->
 }
 
 /// The variables that serving needs.
-fn variables(contract: &Contract) -> BTreeSet<String> {
+fn variables(contract: &Contract, reach: Option<&Reach>) -> BTreeSet<String> {
     let mut names: BTreeSet<String> =
         contract.sources.values().map(|source| source.read_url_env.as_str().to_owned()).collect();
     for capability in &contract.capabilities {
         if let TrustRule::Environment { tenant_env, principal_env } = &capability.trust {
             names.extend([tenant_env, principal_env].map(|name| name.as_str().to_owned()));
+        }
+    }
+    if let Some(reach) = reach {
+        names.extend(contract.http.tokens.iter().map(|token| token.token_env.as_str().to_owned()));
+        if let Credential::One(name) = &reach.credential {
+            names.insert(name.clone());
         }
     }
     names

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use synapsor_core::code::{Code, Exit};
 use synapsor_core::config::ReadOptions;
-use synapsor_core::contract::{ResultFormat, TrustRule};
+use synapsor_core::contract::ResultFormat;
 use synapsor_core::refusal::Refusal;
 use synapsor_db::ledger::{Lease, LeaseError};
 
@@ -82,12 +82,8 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
 
 async fn stdio(args: ToolArgs, out: &Out) -> Ended {
     let (app, options) = args.open(out)?;
-    if app.contract().capabilities.iter().any(|capability| capability.trust == TrustRule::HttpClaims) {
-        let message =
-            "a context takes tenant and principal from what clients prove over HTTP, and stdin proves nothing";
-        return Err(Refusal::new(Code::TrustedContextMissing, message)
-            .with_fix("serve with `--transport streamable-http`, or use the provider `environment`")
-            .into());
+    if app.contract().needs_proof() {
+        return Err(unproven("serve with `--transport streamable-http`, or use the provider `environment`").into());
     }
     let _lease = args.lease(&app, "stdio", out)?;
     serve_stdio(Arc::new(app), options).await.map_err(|fault| {
@@ -95,6 +91,12 @@ async fn stdio(args: ToolArgs, out: &Out) -> Ended {
         Refusal::new(Code::Internal, fault.to_string())
     })?;
     Ok(Exit::Done)
+}
+
+/// Why a configuration whose clients prove who they are is not for a client that starts the server itself.
+pub(super) fn unproven(fix: &str) -> Refusal {
+    let message = "a context takes tenant and principal from what clients prove over HTTP, and stdin proves nothing";
+    Refusal::new(Code::TrustedContextMissing, message).with_fix(fix)
 }
 
 impl ToolArgs {

@@ -26,11 +26,7 @@ impl Change {
     pub fn to(path: &Path, section: &str, server: Option<Json>) -> Result<Self, Refusal> {
         // A link stays a link: what it leads to is written.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let old = match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(failed(&path, "read", &error)),
-        };
+        let old = read(&path)?;
         let foreign = |what: &str| {
             Refusal::new(Code::Io, format!("`{}` {what}, so nothing was written", path.display()))
                 .with_fix("edit the file yourself: `mcp client-config` without `--write` prints what belongs there")
@@ -56,6 +52,11 @@ impl Change {
         Ok(Self { path, old, before, after, whole: whole.into() })
     }
 
+    /// The file, or what a link leads to.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether the file says that already.
     pub fn is_none(&self) -> bool {
         self.before == self.after
@@ -73,37 +74,54 @@ impl Change {
 
     /// Writes it; gives the place of the copy of what was there before. The file is the old one or the new one, never half.
     pub fn write(&self) -> Result<Option<PathBuf>, Refusal> {
+        if read(&self.path)? != self.old {
+            let message =
+                format!("`{}` was changed by somebody else meanwhile, so nothing was written", self.path.display());
+            return Err(Refusal::new(Code::Io, message).with_fix("run the command again"));
+        }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|error| failed(folder, "made", &error))?;
         }
-        let backup = match &self.old {
-            None => None,
-            Some(_) => {
-                let stamp = clock::now().strftime("%Y%m%dT%H%M%S%fZ");
-                let backup = beside(&self.path, &format!("bak.{stamp}"));
-                std::fs::copy(&self.path, &backup).map_err(|error| failed(&backup, "written", &error))?;
-                Some(backup)
-            }
-        };
-        let new = beside(&self.path, "new");
+        let backup = self.old.as_ref().map(|old| (self.beside("bak"), old));
+        if let Some((place, old)) = &backup {
+            self.put(place, old).map_err(|error| failed(place, "written", &error))?;
+        }
+        let new = self.beside("new");
         let text = format!("{}\n", json_text(&self.whole));
         let written = self.put(&new, &text).and_then(|()| std::fs::rename(&new, &self.path));
         written.map_err(|error| {
             let _gone = std::fs::remove_file(&new);
             failed(&self.path, "written", &error)
         })?;
-        Ok(backup)
+        Ok(backup.map(|(place, _)| place))
     }
 
-    /// Makes the new file, with the permissions of the old one.
+    /// A path beside the file that nobody can have foreseen: what a project brings along may be a link to anywhere.
+    fn beside(&self, what: &str) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        let stamp = clock::now().strftime("%Y%m%dT%H%M%SZ");
+        name.push(format!(".{what}.{stamp}-{}", hex::encode(clock::random::<4>())));
+        name.into()
+    }
+
+    /// Makes a new file, with the permissions of the old one.
     fn put(&self, new: &Path, text: &str) -> io::Result<()> {
-        let mut file = std::fs::File::create(new)?;
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(new)?;
         if let Ok(metadata) = self.path.metadata() {
             file.set_permissions(metadata.permissions())?;
         }
         file.write_all(text.as_bytes())?;
         file.sync_all()
+    }
+}
+
+/// What a file holds; `None` if there is none.
+fn read(path: &Path) -> Result<Option<String>, Refusal> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, "read", &error)),
     }
 }
 
@@ -119,14 +137,24 @@ fn renewed(before: Option<&Json>, server: Json) -> Json {
     }
 }
 
-/// The path of a file with something added to its name.
-fn beside(path: &Path, more: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(more);
-    name.into()
-}
-
 fn failed(path: &Path, what: &str, error: &io::Error) -> Refusal {
     Refusal::new(Code::Io, format!("`{}` cannot be {what}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_wrote_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mcp.json");
+        for text in ["{\"theirs\":1}", "{\"theirs\":2}"] {
+            let change = Change::to(&path, "mcpServers", Some(json!({ "command": "x" }))).unwrap();
+            std::fs::write(&path, text).unwrap();
+            assert!(change.write().unwrap_err().to_string().contains("by somebody else"), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use synapsor_core::code::{Code, Exit};
 use synapsor_core::refusal::Refusal;
 
 use super::client::Client;
+use super::reach::ReachArgs;
 use super::{Options, carry_out, file};
 use crate::cli::Ended;
 use crate::cli::mcp::Aliases;
@@ -72,9 +73,7 @@ impl InstallArgs {
             absolute_paths: true,
             aliases: self.aliases,
             transport: None,
-            host: None,
-            port: None,
-            auth_token_env: None,
+            reach: ReachArgs::default(),
             include_instructions: false,
         };
         options.run(self.target.client, out)
@@ -90,6 +89,6 @@ impl UninstallArgs {
             out.line(format!("{} does not name this server.", file.display()));
             return Ok(Exit::Done);
         }
-        carry_out(&change, &file, self.target.yes, out)
+        carry_out(&change, self.target.yes, out)
     }
 }

@@ -5,6 +5,7 @@ use synapsor_core::contract::Contract;
 use synapsor_core::tool::{self, AliasMode};
 
 use super::client::Client;
+use super::reach::{Credential, Reach};
 
 /// The name of the server in a client's settings.
 pub const SERVER: &str = "synapsor";
@@ -19,18 +20,6 @@ pub struct Launch {
     pub store: String,
     /// Which names the tools have.
     pub aliases: AliasMode,
-    /// Where it is reached over HTTP.
-    pub reach: Reach,
-}
-
-/// Where a server is reached over HTTP.
-pub struct Reach {
-    /// The address.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// The variable of the token.
-    pub token_env: String,
 }
 
 /// What a client needs to know.
@@ -39,6 +28,8 @@ pub struct Settings<'a> {
     pub client: Client,
     /// How the server is started.
     pub launch: &'a Launch,
+    /// Where it is found over HTTP, for a client that looks there.
+    pub reach: Option<&'a Reach>,
     /// The configuration, if it is there already.
     pub contract: Option<&'a Contract>,
     /// Which names the tools have.
@@ -52,10 +43,13 @@ impl Launch {
         self.arguments("serve", &[])
     }
 
-    fn over_http(&self) -> Vec<String> {
-        let Reach { host, port, token_env } = &self.reach;
-        let port = port.to_string();
-        self.arguments("serve-streamable-http", &["--host", host, "--port", &port, "--auth-token-env", token_env])
+    fn over_http(&self, reach: &Reach) -> Vec<String> {
+        let port = reach.port.to_string();
+        let mut more = vec!["--host", &reach.host, "--port", &port];
+        if let Credential::One(variable) = &reach.credential {
+            more.extend(["--auth-token-env", variable]);
+        }
+        self.arguments("serve-streamable-http", &more)
     }
 
     fn arguments(&self, command: &str, more: &[&str]) -> Vec<String> {
@@ -80,10 +74,10 @@ impl Settings<'_> {
 
     /// Everything, as JSON.
     pub fn json(&self) -> Json {
-        let mut whole = match self.client.section() {
-            Some(section) => json!({ section: { SERVER: self.entry() } }),
-            None if self.client.over_http() => self.agents(),
-            None => self.entry(),
+        let mut whole = match (self.reach, self.client.section()) {
+            (Some(reach), _) => self.agents(reach),
+            (None, Some(section)) => json!({ section: { SERVER: self.entry() } }),
+            (None, None) => self.entry(),
         };
         if let (Some(told), Some(whole)) = (&self.told, whole.as_object_mut()) {
             whole.insert("agent_instructions".to_owned(), self.instructions(told));
@@ -98,10 +92,8 @@ impl Settings<'_> {
         format!("[mcp_servers.{SERVER}]\ncommand = {command}\nargs = {args}\n")
     }
 
-    fn agents(&self) -> Json {
-        let Reach { host, port, token_env } = &self.launch.reach;
-        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        let url = format!("http://{authority}/mcp");
+    fn agents(&self, reach: &Reach) -> Json {
+        let (url, token_env) = (&reach.url, reach.credential.variable());
         let python = format!(
             "import asyncio\n\
              import os\n\n\
@@ -119,12 +111,21 @@ impl Settings<'_> {
                 .map(|contract| tool::list(contract, aliases).into_iter().map(|tool| tool.name).collect())
                 .unwrap_or_default()
         };
+        let (secrets, needed) = match &reach.credential {
+            Credential::One(_) | Credential::Configured(_) => (
+                json!({ token_env: "<set-a-random-local-token>" }),
+                format!("Server and program need the same {token_env}: at least 32 random characters."),
+            ),
+            Credential::Issued(issuer) => {
+                (json!({}), format!("The program needs a token of {issuer} in {token_env}; the server needs none."))
+            }
+        };
         json!({
             "transport": "streamable-http",
             "start_server": {
                 "command": self.launch.command,
-                "args": self.launch.over_http(),
-                "env": { token_env: "<set-a-random-local-token>" },
+                "args": self.launch.over_http(reach),
+                "env": secrets,
             },
             "openai_agents_sdk": {
                 "package": "openai-agents",
@@ -139,7 +140,7 @@ impl Settings<'_> {
             },
             "notes": [
                 "OpenAI's models take no dots in the names of tools, so the server lists aliases.",
-                format!("Server and program need the same {token_env}: at least 32 random characters."),
+                needed,
                 "A proposal changes nothing: a person reviews it outside the model with `synapsor-runner proposals`.",
             ],
         })
