@@ -30,7 +30,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value as Json;
-use synapsor_core::caller::Grants;
+use synapsor_core::caller::Caller;
 use synapsor_core::contract::{Contract, ResultFormat};
 use synapsor_core::tool::AliasMode;
 use tokio::sync::watch;
@@ -38,6 +38,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::app::App;
 use crate::app::limits::Visitor;
+use crate::app::trace::Trace;
 pub use bridge::bridge;
 use prompts::Prompts;
 pub use serve::{ServeFault, ServeOptions, Signals, serve_stdio};
@@ -94,10 +95,10 @@ impl Catalog {
         Self { app, tools, prompts, instructions, format }
     }
 
-    /// The scope that a call of a tool needs and a credential does not grant.
+    /// The scope that a call of a tool needs and its caller lacks. Such a call ends there, so it is noted.
     #[must_use]
-    pub fn scope_lacking(&self, tool: &str, held: Grants) -> Option<&'static str> {
-        self.tools.scope_lacking(&self.app, tool, held)
+    pub fn turned_away(&self, caller: &Caller, tool: &str, trace: Option<&Trace>) -> Option<&'static str> {
+        self.tools.turned_away(&self.app, caller, tool, trace)
     }
 }
 

@@ -16,6 +16,7 @@ use axum::routing::{any, get};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
+use synapsor_core::caller::Caller;
 use tokio::sync::watch;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -229,7 +230,8 @@ async fn serve(shared: &Shared, site: &Site, admitted: Admitted, request: Reques
     }
     let body = if is_post { whole(body, site.bounds.body_bytes).await? } else { Bytes::new() };
     let message = Peek { body: &body, session: session.is_some() };
-    if let Some(scope) = message.scope_lacking(site, &caller) {
+    let trace = trace(&parts.headers);
+    if let Some(scope) = message.scope_lacking(site, &caller, trace.as_ref()) {
         return Err(Box::new(challenge(shared, site, &parts.headers, Challenge::Scope(scope))));
     }
     if !bridged && message.begins_a_session() && shared.sessions.is_full(&caller) {
@@ -238,7 +240,7 @@ async fn serve(shared: &Shared, site: &Site, admitted: Admitted, request: Reques
         return Err(Box::new(response));
     }
     let in_flight = is_post.then(|| shared.flight.begin());
-    let visitor = site.limits.visitor(caller).traced(trace(&parts.headers));
+    let visitor = site.limits.visitor(caller).traced(trace);
     if bridged {
         let (is_request, answer) = bridge(&site.catalog, &visitor, &body).await;
         let status = if is_request { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -293,14 +295,14 @@ impl Peek<'_> {
     }
 
     /// The scope that the message needs and its sender lacks. Whatever slips through here is refused by the use case.
-    fn scope_lacking(&self, site: &Site, caller: &synapsor_core::caller::Caller) -> Option<&'static str> {
+    fn scope_lacking(&self, site: &Site, caller: &Caller, trace: Option<&Trace>) -> Option<&'static str> {
         let held = caller.grants();
         if held.read && held.propose {
             return None;
         }
         let message = self.message()?;
         match message.method.as_str() {
-            "tools/call" => site.catalog.scope_lacking(message.params.get("name")?.as_str()?, held),
+            "tools/call" => site.catalog.turned_away(caller, message.params.get("name")?.as_str()?, trace),
             "resources/list" | "resources/read" | "completion/complete" => (!held.read).then_some("read"),
             _ => None,
         }

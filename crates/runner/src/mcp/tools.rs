@@ -1,12 +1,12 @@
 //! The tools as listed, made once, and a call of one.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rmcp::model::{ListToolsResult, MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value as Json, json};
 use synapsor_core::answer::Answer;
-use synapsor_core::caller::Grants;
+use synapsor_core::caller::Caller;
 use synapsor_core::code::Code;
 use synapsor_core::contract::{Contract, ResultFormat};
 use synapsor_core::refusal::Refusal;
@@ -16,6 +16,7 @@ use super::{Catalog, contained, render};
 use crate::app::App;
 use crate::app::call::Call;
 use crate::app::limits::Visitor;
+use crate::app::trace::Trace;
 
 /// The listed tools, and which capability each name stands for.
 pub(super) struct Tools {
@@ -65,10 +66,18 @@ impl Tools {
             .any(|tool| tool.annotations.as_ref().is_some_and(|hints| hints.read_only_hint == Some(false)))
     }
 
-    /// The scope that a call of a tool needs and a credential does not grant.
-    pub(super) fn scope_lacking(&self, app: &App, asked: &str, held: Grants) -> Option<&'static str> {
+    /// The scope that a call of a tool needs and its caller lacks. Such a call ends there, so it is noted.
+    pub(super) fn turned_away(
+        &self,
+        app: &App,
+        caller: &Caller,
+        asked: &str,
+        trace: Option<&Trace>,
+    ) -> Option<&'static str> {
         let name = self.canonical.get(asked).map_or(asked, String::as_str);
-        app.contract().capability(name)?.scope_lacking(held)
+        let lacking = app.contract().capability(name)?.scope_lacking(caller.grants())?;
+        app.begin(caller, name).note(Code::InsufficientScope.text(), Duration::ZERO, trace);
+        Some(lacking)
     }
 
     /// Runs a tool by its listed or canonical name. Whatever happens, there is an answer in the format's shape.

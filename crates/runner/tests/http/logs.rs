@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use synapsor_testkit::http::modern;
 use synapsor_testkit::stdio::MODERN;
 
-use crate::world::{ACME, INSPECT, World, envelope};
+use crate::world::{ACME, INSPECT, PROPOSE, READER, World, envelope};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -29,6 +29,7 @@ fn a_line_of_json_ties_a_call_to_its_request_and_its_trace() {
     let traced = call(&format!("00-{TRACE}-{PARENT}-01"));
     let untraced = ["", "junk", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff-1-2-3"].map(&mut call);
     connection.call("a-wrong-token-3c1f", INSPECT, &json!({}));
+    connection.call(READER, PROPOSE, &json!({ "invoice_id": "INV-1", "late_fee_cents": 0 }));
     server.signal("TERM");
     assert_eq!(server.wait(), 0, "{}", server.stderr());
 
@@ -55,7 +56,9 @@ fn a_line_of_json_ties_a_call_to_its_request_and_its_trace() {
     let refused =
         |line: &&Json| line["message"].as_str().is_some_and(|text| text.starts_with("a bearer token was refused"));
     assert_eq!(lines.iter().filter(refused).count(), 1, "{log}");
-    for secret in [ACME, "a-wrong-token", "acme-secret-note", "INV-1", "billing.db", "SELECT"] {
+    let lacking = lines.iter().find(|line| line["tool"] == PROPOSE).expect("a line of what lacked a scope");
+    assert_eq!([&lacking["outcome"], &lacking["principal"]], ["INSUFFICIENT_SCOPE", "reader.agent"], "{lacking}");
+    for secret in [ACME, READER, "a-wrong-token", "acme-secret-note", "INV-1", "billing.db", "SELECT"] {
         assert!(!log.contains(secret), "the log tells of {secret}: {log}");
     }
 }
