@@ -1,6 +1,8 @@
 //! Applies that nobody finished, and what is found out about them.
 
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use synapsor_testkit::database::{self, Engine};
@@ -75,13 +77,16 @@ async fn every_unfinished_apply_is_found_without_being_named() {
     assert_eq!(stage.run(["apply", "--approved"]).expect(0), "No approved proposals.\n");
 
     // The second lease may end while the first is looked into already.
+    let started = Instant::now();
     let mut again = 0;
     while again < 2 {
+        assert!(started.elapsed() < Duration::from_secs(60), "{again} found");
         let found = stage.run(["reconcile"]);
         assert!(matches!(found.status, 0 | 5), "{}{}", found.stdout, found.stderr);
         again += found.stdout.lines().filter(|line| line.contains("  approved again  ")).count();
         assert_eq!(found.status == 0, again == 2, "{}{}", found.stdout, found.stderr);
         assert_eq!(found.stdout.ends_with("Next: synapsor-runner apply --approved\n"), again == 2, "{}", found.stdout);
+        thread::sleep(Duration::from_millis(250));
     }
     let applied = stage.run(["apply", "--approved"]).expect(0);
     assert_eq!(applied, "Applied 2 of 2: 2 applied.\n");
