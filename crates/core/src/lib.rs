@@ -14,6 +14,7 @@ pub mod digest;
 pub mod event;
 pub mod evidence;
 pub mod id;
+pub mod inspection;
 pub mod plan;
 pub mod privilege;
 pub mod problem;

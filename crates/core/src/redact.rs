@@ -16,13 +16,18 @@ use crate::value::{Cell, Kept, Kind, MASK};
 /// letters and digits, or by camel case.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
+    names_one_of(name, &SECRET_PHRASES)
+}
+
+/// Whether the words of one of the phrases stand in a name, one after another.
+pub(crate) fn names_one_of(name: &str, phrases: &[&[&str]]) -> bool {
     let words = words(name);
     let at_start = |rest: &[String], phrase: &[&str]| {
         rest.len() >= phrase.len() && rest.iter().zip(phrase).all(|(word, wanted)| word == wanted)
     };
     (0..words.len()).any(|from| {
         let rest = words.get(from..).unwrap_or_default();
-        SECRET_PHRASES.iter().any(|phrase| at_start(rest, phrase))
+        phrases.iter().any(|phrase| at_start(rest, phrase))
     })
 }
 

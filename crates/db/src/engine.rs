@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use synapsor_core::contract::{EngineKind, Source};
 use synapsor_core::id::Ident;
 use synapsor_core::privilege::{Relation, Rights};
@@ -9,6 +10,7 @@ use synapsor_core::sql::receipts::{Identity, Place};
 use synapsor_core::sql::write::GuardedWrite;
 use synapsor_core::sql::{Sql, Whose};
 use synapsor_core::value::{Cell, Table};
+use synapsor_core::wire::inspection::Inspection;
 use synapsor_core::writeback::{Effect, Fenced, Violation};
 
 use crate::fault::Fault;
@@ -133,6 +135,16 @@ impl Engine {
             Self::Postgres(engine) => engine.describe(ask).await,
             Self::Mysql(engine) => engine.describe(ask).await,
             Self::Sqlite(engine) => engine.describe(ask).await,
+        }
+    }
+
+    /// Looks at everything of which the account may read something: of one schema, or of all that are not the server's
+    /// own. No row is read; on SQLite a table's first 10 000 are counted.
+    pub async fn inspect(&self, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
+        match self {
+            Self::Postgres(engine) => engine.inspect(schema, at).await,
+            Self::Mysql(engine) => engine.inspect(schema, at).await,
+            Self::Sqlite(engine) => engine.inspect(schema, at).await,
         }
     }
 

@@ -3,6 +3,7 @@
 mod address;
 mod catalog;
 mod columns;
+mod inspect;
 mod link;
 mod privileges;
 mod reader;
@@ -13,11 +14,13 @@ mod writer;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use mysql_async::prelude::Queryable as _;
 use synapsor_core::privilege::{Held, Relation};
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::Place;
 use synapsor_core::value::{Cell, Table};
+use synapsor_core::wire::inspection::Inspection;
 
 pub(crate) use self::writer::MysqlTx;
 
@@ -56,6 +59,10 @@ impl Mysql {
 
     pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
         catalog::describe(&self.links, ask).await
+    }
+
+    pub(crate) async fn inspect(&self, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
+        inspect::inspect(&self.links, schema, at).await
     }
 
     pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {

@@ -7,6 +7,7 @@
 mod cancel;
 mod catalog;
 mod direct;
+mod inspect;
 mod kinds;
 mod policy;
 mod pool;
@@ -18,10 +19,12 @@ mod write;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use synapsor_core::contract::{EngineKind, Session};
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::{Identity, Place, identity};
 use synapsor_core::value::{Cell, Table};
+use synapsor_core::wire::inspection::Inspection;
 
 use crate::engine::{Access, Ask, ReceiptsState, Role};
 use crate::fault::{Class, Fault};
@@ -68,6 +71,11 @@ impl Postgres {
     pub(crate) async fn describe(&self, ask: &Ask) -> Result<Option<Table>, Fault> {
         let [table, columns, types] = self.read_all(catalog::table(&ask.schema, &ask.table)).await?;
         catalog::read_table(ask, &table, &columns, &types)
+    }
+
+    pub(crate) async fn inspect(&self, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
+        let answers = self.read_all(inspect::statements(schema)).await?;
+        Ok(inspect::read(&answers, at))
     }
 
     pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {

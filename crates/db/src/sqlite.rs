@@ -4,17 +4,20 @@ mod catalog;
 mod connection;
 mod error;
 mod file;
+mod inspect;
 mod privileges;
 mod write;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use synapsor_core::contract::Source;
 use synapsor_core::privilege::Files;
 use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::Place;
 use synapsor_core::value::{Cell, Table};
+use synapsor_core::wire::inspection::Inspection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::{Access, Ask, ReceiptsState, Role};
@@ -57,6 +60,14 @@ impl Sqlite {
         let ask = ask.clone();
         self.on_reader("the schema does not read", move |connection, brake| {
             connection.look(brake, |sqlite| catalog::describe(sqlite, &ask))
+        })
+        .await
+    }
+
+    pub(crate) async fn inspect(&self, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
+        let schema = schema.map(str::to_owned);
+        self.on_reader("the schema does not read", move |connection, brake| {
+            connection.look(brake, |sqlite| inspect::inspect(sqlite, schema.as_deref(), at))
         })
         .await
     }

@@ -5,11 +5,13 @@ pub mod apply;
 mod batch;
 pub mod completions;
 pub mod config;
+pub mod database;
 pub mod demo;
 pub mod events;
 pub mod evidence;
 pub mod explain;
 pub mod filter;
+pub mod inspect;
 pub mod markdown;
 pub mod mcp;
 pub mod open;
@@ -69,6 +71,8 @@ enum LogFormat {
 enum Command {
     /// Watch an agent look, propose, be approved, and change exactly one row of a real database.
     Demo(demo::Args),
+    /// Look at a database's tables, keys and columns, and at what they are probably for.
+    Inspect(inspect::Args),
     /// Check, show or migrate the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -162,6 +166,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, out: &Out) -> Ended {
     match command {
         Command::Demo(args) => demo::run(args, out).await,
+        Command::Inspect(args) => inspect::run(args, out).await,
         Command::Config(command) => config::run(command, out),
         Command::Tools(command) => tools::run(command, out),
         Command::Mcp(command) => mcp::run(command, out).await,

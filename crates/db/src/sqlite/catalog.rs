@@ -8,7 +8,7 @@ use synapsor_core::value::{Affinity, Column, Kind, Limits, Native, RefusedTarget
 use crate::engine::{Ask, ReceiptsState};
 
 /// The only schema; others are attached by a connection, and ours attaches none.
-const SCHEMA: &str = "main";
+pub(super) const SCHEMA: &str = "main";
 
 /// Describes a table; `None` if there is none. Names compare as SQLite compares them, without ASCII case; the answer
 /// holds them as they were asked for.
