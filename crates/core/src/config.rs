@@ -8,7 +8,7 @@ pub mod code;
 
 mod address;
 mod age;
-mod args;
+pub(crate) mod args;
 mod capabilities;
 mod cloud;
 mod contexts;
@@ -16,16 +16,16 @@ mod executors;
 mod http;
 mod lexical;
 mod migrate;
-mod proposal;
+pub(crate) mod proposal;
 mod render;
-mod report;
+pub(crate) mod report;
 mod root;
-mod schema;
-mod shape;
+pub(crate) mod schema;
+pub(crate) mod shape;
 mod sources;
 mod target;
-mod transitions;
-mod tree;
+pub(crate) mod transitions;
+pub(crate) mod tree;
 
 use serde_json::Value as Json;
 

@@ -11,6 +11,7 @@ pub mod code;
 pub mod config;
 pub mod contract;
 pub mod digest;
+pub mod draft;
 pub mod event;
 pub mod evidence;
 pub mod id;

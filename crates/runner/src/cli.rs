@@ -11,6 +11,7 @@ pub mod events;
 pub mod evidence;
 pub mod explain;
 pub mod filter;
+pub mod init;
 pub mod inspect;
 pub mod markdown;
 pub mod mcp;
@@ -71,6 +72,8 @@ enum LogFormat {
 enum Command {
     /// Watch an agent look, propose, be approved, and change exactly one row of a real database.
     Demo(demo::Args),
+    /// Make reviewed tools for tables of your database, and the configuration that serves them.
+    Init(Box<init::Args>),
     /// Look at a database's tables, keys and columns, and at what they are probably for.
     Inspect(inspect::Args),
     /// Check, show or migrate the configuration.
@@ -166,6 +169,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, out: &Out) -> Ended {
     match command {
         Command::Demo(args) => demo::run(args, out).await,
+        Command::Init(args) => init::run(&args, out).await,
         Command::Inspect(args) => inspect::run(args, out).await,
         Command::Config(command) => config::run(command, out),
         Command::Tools(command) => tools::run(command, out),

@@ -27,6 +27,8 @@ mod running;
 pub mod servers;
 #[cfg(feature = "tests")]
 pub mod stdio;
+#[cfg(feature = "tests")]
+pub mod terminal;
 
 /// Names the variable that holds the path of a Python interpreter which has the official `mcp` package and `openai-agents`.
 pub const PYTHON: &str = "SYNAPSOR_TEST_PYTHON";

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use synapsor_core::code::Code;
 use synapsor_core::config;
+use synapsor_core::draft;
 use synapsor_core::problem::Level;
 use synapsor_core::wire;
 
@@ -16,6 +17,7 @@ use crate::process;
 /// Lists everything generated: a file, or a folder that holds nothing else, and the function that makes it.
 const GENERATED: &[(&str, Made)] = &[
     ("schemas/synapsor.runner.schema.json", Made::File(config_schema)),
+    ("schemas/onboarding-selection.v1.schema.json", Made::File(selection_schema)),
     ("schemas/change-set.v1.schema.json", Made::File(schema_of::<wire::change_set::ChangeSet>)),
     ("schemas/writeback-job.v1.schema.json", Made::File(schema_of::<wire::job::WritebackJob>)),
     ("schemas/execution-receipt.v1.schema.json", Made::File(schema_of::<wire::receipt::ExecutionReceipt>)),
@@ -80,6 +82,11 @@ fn stale_among(generated: &[(&str, Made)], root: &Path) -> Result<Vec<Change>, S
 
 fn config_schema() -> Result<String, String> {
     let schema = serde_json::to_string_pretty(&config::schema()).map_err(|e| e.to_string())?;
+    Ok(schema + "\n")
+}
+
+fn selection_schema() -> Result<String, String> {
+    let schema = serde_json::to_string_pretty(&draft::schema()).map_err(|e| e.to_string())?;
     Ok(schema + "\n")
 }
 

@@ -50,7 +50,7 @@ pub(crate) static ARG: Section = Section {
     ],
 };
 
-static ENUM: Items = Items { shape: Shape::Scalar, bad: &code::INVALID_ARG_ENUM, least: 1 };
+pub(crate) static ENUM: Items = Items { shape: Shape::Scalar, bad: &code::INVALID_ARG_ENUM, least: 1 };
 
 fn rules() -> Json {
     let of_type = |kind: &str, foreign: &[&str]| {

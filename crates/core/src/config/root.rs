@@ -81,7 +81,7 @@ pub(crate) static ROOT: Section = Section {
             "cloud",
             "The cloud adapter, in mode `cloud` only; not supported yet",
             Shape::Section(&CLOUD),
-            &code::CLOUD_CONFIG_REQUIRED,
+            &code::cloud::CLOUD_CONFIG_REQUIRED,
         ),
     ],
 };

@@ -58,7 +58,8 @@ fn field(field: &Field, definitions: &mut Map<String, Json>) -> Json {
     Json::Object(schema)
 }
 
-fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Map<String, Json> {
+/// A shape as a schema; what it refers to goes to `definitions`.
+pub(crate) fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Map<String, Json> {
     let schema = match shape {
         Shape::Any => json!({}),
         Shape::Opaque => json!({"type": "object"}),
@@ -74,6 +75,10 @@ fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Map<String, Json
         Shape::Name(name) => json!({"type": "string", "pattern": name.pattern()}),
         Shape::Age => json!({"type": "string", "pattern": age::PATTERN}),
         Shape::Form(form) => json!({"type": "string", "pattern": form.pattern}),
+        Shape::Names => json!({"anyOf": [
+            {"type": "string", "pattern": "^[A-Za-z0-9_, ]+$"},
+            {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": Name::Ident.pattern()}},
+        ]}),
         Shape::List(items) => {
             let entries = self::shape(&items.shape, definitions);
             with_least(json!({"type": "array", "items": entries}), "minItems", items.least)

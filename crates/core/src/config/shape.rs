@@ -86,6 +86,8 @@ pub(crate) enum Shape {
     Age,
     /// Text of that form.
     Form(&'static Form),
+    /// Names in a list, or in a text with commas.
+    Names,
     List(&'static Items),
     Map(&'static Entries),
     Section(&'static Section),
@@ -256,7 +258,18 @@ fn fits(shape: &Shape, node: Node<'_>) -> bool {
         Shape::Name(name) => node.text().is_some_and(|text| name.accepts(text)),
         Shape::Age => node.text().and_then(super::age::seconds).is_some(),
         Shape::Form(form) => node.text().is_some_and(form.accepts),
+        Shape::Names => are_names(node),
         Shape::List(_) | Shape::Map(_) | Shape::Section(_) => false,
+    }
+}
+
+fn are_names(node: Node<'_>) -> bool {
+    match node.kind() {
+        Kind::Text(text) => text.split(',').all(|name| Ident::parse(name.trim()).is_ok()),
+        Kind::List(ids) => {
+            !ids.is_empty() && node.items().all(|item| item.text().is_some_and(|name| Ident::parse(name).is_ok()))
+        }
+        _ => false,
     }
 }
 
@@ -277,6 +290,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Name(name) => name.words(),
         Shape::Age => "a length of time such as `7d`",
         Shape::Form(form) => form.words,
+        Shape::Names => "a list of names, or names with commas between them",
         Shape::List(Items { least: 0, .. }) => "a list",
         Shape::List(_) => "a list that is not empty",
         Shape::Map(Entries { least: 0, .. }) => "an object",

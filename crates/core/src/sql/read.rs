@@ -33,6 +33,26 @@ pub fn any_row(engine: EngineKind, table: &Table, whose: &Whose) -> Sql {
     out.finish()
 }
 
+/// Looks for one row in which none of the columns is null, of whichever tenant: for the person who sets a tool up, to try
+/// it with. Nothing that a model can reach makes one.
+#[must_use]
+pub fn example(engine: EngineKind, table: &Table, columns: &[Column]) -> Sql {
+    let mut out = Writer::new(engine);
+    out.raw("SELECT ");
+    for (index, column) in columns.iter().enumerate() {
+        if index > 0 {
+            out.raw(", ");
+        }
+        column::read(&mut out, column);
+    }
+    out.raw(" FROM ").table(&table.schema, &table.name);
+    for (index, column) in columns.iter().enumerate() {
+        out.raw(if index == 0 { " WHERE " } else { " AND " }).name(&column.name).raw(" IS NOT NULL");
+    }
+    out.raw(" LIMIT ").number(1);
+    out.finish()
+}
+
 /// Asks for nothing but an answer.
 #[must_use]
 pub fn ping() -> Sql {
