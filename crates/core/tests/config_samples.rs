@@ -136,8 +136,10 @@ fn each_sample_gives_its_code() {
 fn each_code_has_a_sample() {
     let all: Vec<_> = samples("invalid").into_iter().chain(samples("warning")).collect();
     let sampled: BTreeSet<_> = all.iter().map(Sample::code).collect();
-    let known: BTreeSet<_> = code::all().map(|code| code.name).collect();
+    let mut known: BTreeSet<_> = code::all().map(|code| code.name).collect();
     assert_eq!(known.len(), code::all().count(), "a code is there twice");
+    // It is about the files that a configuration is drafted from; `draft/tests.rs` has samples.
+    known.remove("INVALID_SELECTION");
     assert_eq!(sampled, known);
 }
 
