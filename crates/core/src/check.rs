@@ -1,5 +1,46 @@
 //! One thing that was looked at, and how it stands.
 
+pub mod clock;
+pub mod key;
+pub mod link;
+pub mod refused;
+pub mod tenant;
+pub mod triggers;
+pub mod version;
+
+use crate::contract::{Capability, EngineKind};
+use crate::id::Ident;
+use crate::wire::inspection::{Inspection, Table};
+
+/// A capability's table as the catalog describes it.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The capability.
+    pub capability: &'a Capability,
+    /// Its table.
+    pub table: &'a Table,
+    /// The database that holds it.
+    pub seen: &'a Inspection,
+}
+
+impl Target<'_> {
+    /// The table in messages.
+    fn name(&self) -> String {
+        format!("`{}`", self.table.full_name())
+    }
+
+    /// The table in statements.
+    fn quoted(&self) -> String {
+        let target = &self.capability.target;
+        format!("{}.{}", quoted(self.seen.engine, &target.schema), quoted(self.seen.engine, &target.table))
+    }
+}
+
+/// A name in a statement that a person will run.
+fn quoted(engine: EngineKind, name: &Ident) -> String {
+    if engine == EngineKind::Postgres { format!("\"{name}\"") } else { format!("`{name}`") }
+}
+
 /// One check's result. `Debug` and JSON may show it: it holds names, never secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {

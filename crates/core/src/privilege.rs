@@ -142,6 +142,17 @@ pub fn relations(needed: &BTreeSet<Privilege>) -> BTreeSet<Relation> {
     needed.iter().filter_map(relation).collect()
 }
 
+/// The columns that an account must be allowed to change in the tables that changes are about.
+pub fn changed(needed: &BTreeSet<Privilege>, receipts: &[Place]) -> impl Iterator<Item = (Relation, Ident)> {
+    let of_receipts: BTreeSet<Relation> = receipts.iter().flat_map(receipt_relations).collect();
+    needed.iter().filter_map(move |privilege| match privilege {
+        Privilege::Column(relation, Action::Update, column) if !of_receipts.contains(relation) => {
+            Some((relation.clone(), column.clone()))
+        }
+        _ => None,
+    })
+}
+
 /// Both tables of a receipt place.
 #[must_use]
 pub fn receipt_relations(place: &Place) -> Vec<Relation> {

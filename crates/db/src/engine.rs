@@ -14,6 +14,7 @@ use synapsor_core::wire::inspection::Inspection;
 use synapsor_core::writeback::{Effect, Fenced, Violation};
 
 use crate::fault::Fault;
+use crate::link::LinkState;
 use crate::mysql::Mysql;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -145,6 +146,15 @@ impl Engine {
             Self::Postgres(engine) => engine.inspect(schema, at).await,
             Self::Mysql(engine) => engine.inspect(schema, at).await,
             Self::Sqlite(engine) => engine.inspect(schema, at).await,
+        }
+    }
+
+    /// Asks the server about the link to it; `None` for a file.
+    pub async fn link_state(&self) -> Result<Option<LinkState>, Fault> {
+        match self {
+            Self::Postgres(engine) => engine.link_state().await.map(Some),
+            Self::Mysql(engine) => engine.link_state().await.map(Some),
+            Self::Sqlite(_) => Ok(None),
         }
     }
 

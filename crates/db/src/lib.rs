@@ -4,6 +4,7 @@ pub mod crash;
 pub mod engine;
 pub mod fault;
 pub mod ledger;
+pub mod link;
 mod mysql;
 mod postgres;
 mod rehearse;

@@ -29,6 +29,7 @@ use self::link::Server;
 use self::reader::Links;
 use crate::engine::{Access, Ask, ReceiptsState, Role};
 use crate::fault::{Class, Fault};
+use crate::link::LinkState;
 
 /// One source under one credential.
 pub struct Mysql {
@@ -63,6 +64,18 @@ impl Mysql {
 
     pub(crate) async fn inspect(&self, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
         inspect::inspect(&self.links, schema, at).await
+    }
+
+    pub(crate) async fn link_state(&self) -> Result<LinkState, Fault> {
+        let cipher = catalog::ask(&self.links, "SHOW SESSION STATUS LIKE 'Ssl_cipher'", &[], 2).await?;
+        let about = "SELECT SUBSTRING_INDEX(USER(), '@', -1) AS a, UNIX_TIMESTAMP(NOW(6)) AS b";
+        let about = catalog::ask(&self.links, about, &[], 2).await?;
+        let text = |rows: &[catalog::Row], index: usize| {
+            rows.first().and_then(|row| row.get(index).cloned().flatten()).unwrap_or_default()
+        };
+        let encrypted = if text(&cipher, 1).is_empty() { "false" } else { "true" };
+        LinkState::read(encrypted, &text(&about, 0), &text(&about, 1))
+            .ok_or_else(|| Fault::new(Class::Other, "the server says nothing of the link"))
     }
 
     pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {

@@ -28,10 +28,16 @@ use synapsor_core::wire::inspection::Inspection;
 
 use crate::engine::{Access, Ask, ReceiptsState, Role};
 use crate::fault::{Class, Fault};
+use crate::link::LinkState;
 use crate::tx::Commit;
 use pool::Pool;
 use run::{Rows, Times};
 pub(crate) use write::PostgresTx;
+
+/// Whether the link is encrypted, where it comes from, and what time it is.
+const LINK: &str = "SELECT coalesce((SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_catalog.pg_backend_pid()), \
+    false)::text, coalesce(pg_catalog.host(pg_catalog.inet_client_addr()), ''), \
+    extract(epoch FROM pg_catalog.clock_timestamp())::text";
 
 /// One source under one credential.
 pub struct Postgres {
@@ -76,6 +82,14 @@ impl Postgres {
     pub(crate) async fn inspect(&self, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
         let answers = self.read_all(inspect::statements(schema)).await?;
         Ok(inspect::read(&answers, at))
+    }
+
+    pub(crate) async fn link_state(&self) -> Result<LinkState, Fault> {
+        let [rows] = self.read_all([Sql::fixed(LINK, Vec::new(), 3)]).await?;
+        let row = rows.first().map(Vec::as_slice).unwrap_or_default();
+        let [encrypted, address, seconds] = [0, 1, 2].map(|index| catalog::text(row, index));
+        LinkState::read(encrypted, address, seconds)
+            .ok_or_else(|| Fault::new(Class::Other, "the server says nothing of the link"))
     }
 
     pub(crate) async fn receipts(&self, place: &Place) -> Result<ReceiptsState, Fault> {

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod config;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod evidence;
 pub mod explain;
@@ -123,6 +124,8 @@ enum Command {
     /// Prepare a source database for applying.
     #[command(subcommand)]
     Writeback(writeback::Command),
+    /// Check that everything is as the configuration needs it.
+    Doctor(doctor::Args),
     /// Explain a code.
     Explain(explain::Args),
     /// Print a shell's completion script, the manual pages or the command reference.
@@ -188,6 +191,7 @@ async fn run(command: Command, out: &Out) -> Ended {
         Command::Shadow(command) => shadow::run(command, out).await,
         Command::Store(command) => store::run(command, out).await,
         Command::Writeback(command) => writeback::run(command, out).await,
+        Command::Doctor(args) => doctor::run(args, out).await,
         Command::Explain(args) => explain::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Validate(args) => validate::run(&args, out),

@@ -26,6 +26,7 @@ fn table(name: &str, key: &[&str], columns: &[(&str, &str)]) -> Table {
         unique_constraints: Vec::new(),
         foreign_keys: Vec::new(),
         indexes: Vec::new(),
+        triggers: Vec::new(),
     }
 }
 

@@ -118,6 +118,14 @@ pub fn guarded_write(engine: EngineKind, change: &Change, place: &Place, keys: &
     }
 }
 
+/// Sets a column of no row to itself: what a write needs to be allowed to do, without doing it.
+#[must_use]
+pub fn probe(engine: EngineKind, schema: &Ident, table: &Ident, column: &Ident) -> Sql {
+    let mut out = Writer::new(engine);
+    out.raw("UPDATE ").table(schema, table).raw(" SET ").name(column).raw(" = ").name(column).raw(" WHERE 1 = 0");
+    out.finish()
+}
+
 fn update(engine: EngineKind, change: &Change, guarded: &Filter) -> Sql {
     let mut out = Writer::new(engine);
     // SQLite hands the clause on to every statement of the table's triggers, so it is said only where it is needed.

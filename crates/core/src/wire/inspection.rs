@@ -56,6 +56,9 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The indexes, those of keys included.
     pub indexes: Vec<Index>,
+    /// What runs when its rows change, as far as the account may see: only PostgreSQL and SQLite show it to everybody.
+    #[serde(default)]
+    pub triggers: Vec<String>,
 }
 
 /// What kind of table it is.

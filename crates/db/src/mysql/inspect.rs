@@ -65,6 +65,14 @@ const REFERENCES: &str = concat!(
     " ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION"
 );
 
+/// Triggers, as far as the role may see them.
+const TRIGGERS: &str = concat!(
+    "SELECT EVENT_OBJECT_SCHEMA AS a, EVENT_OBJECT_TABLE AS b, TRIGGER_NAME AS c \
+     FROM information_schema.TRIGGERS WHERE",
+    of_schema!("EVENT_OBJECT_SCHEMA"),
+    " ORDER BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME"
+);
+
 /// Looks at one schema, or all.
 pub(super) async fn inspect(links: &Arc<Links>, schema: Option<&str>, at: Timestamp) -> Result<Inspection, Fault> {
     let schema = schema.unwrap_or_default();
@@ -75,7 +83,9 @@ pub(super) async fn inspect(links: &Arc<Links>, schema: Option<&str>, at: Timest
     let columns = ask(links, COLUMNS, &binds, 9).await?;
     let indexes = ask(links, INDEXES, &binds, 5).await?;
     let references = ask(links, REFERENCES, &binds, 7).await?;
-    let tables = tables.iter().map(|row| table(row, &columns, &indexes, &references));
+    let triggers = ask(links, TRIGGERS, &binds, 3).await?;
+    let parts = [columns, indexes, references, triggers];
+    let tables = tables.iter().map(|row| table(row, &parts));
     Ok(Inspection {
         engine: EngineKind::Mysql,
         server_version: about.first().map(|row| text(row, 0).to_owned()).unwrap_or_default(),
@@ -86,7 +96,7 @@ pub(super) async fn inspect(links: &Arc<Links>, schema: Option<&str>, at: Timest
     })
 }
 
-fn table(row: &Row, columns: &[Row], indexes: &[Row], references: &[Row]) -> Table {
+fn table(row: &Row, [columns, indexes, references, triggers]: &[Vec<Row>; 4]) -> Table {
     let (schema, name) = (text(row, 0), text(row, 1));
     let mine = |row: &&Row| text(row, 0) == schema && text(row, 1) == name;
     let is_view = text(row, 2).ends_with("VIEW");
@@ -104,6 +114,7 @@ fn table(row: &Row, columns: &[Row], indexes: &[Row], references: &[Row]) -> Tab
         unique_constraints: Vec::new(),
         foreign_keys: foreign_keys(references.iter().filter(mine)),
         indexes: indexes_of(indexes.iter().filter(mine)),
+        triggers: triggers.iter().filter(mine).map(|row| text(row, 2).to_owned()).collect(),
     };
     for index in found.indexes.iter().filter(|index| index.unique) {
         match index.name.as_str() {

@@ -82,8 +82,16 @@ JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 ORDER BY seen.nspname, seen.relname, c.relname"
 );
 
+const TRIGGERS: &str = concat!(
+    seen!(),
+    "
+SELECT seen.nspname::text, seen.relname::text, t.tgname::text
+FROM seen JOIN pg_catalog.pg_trigger t ON t.tgrelid = seen.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+ORDER BY seen.nspname, seen.relname, t.tgname"
+);
+
 /// The statements of a look at one schema, or all: for [`read`].
-pub(super) fn statements(schema: Option<&str>) -> [Sql; 6] {
+pub(super) fn statements(schema: Option<&str>) -> [Sql; 7] {
     let of_schema = |text, outputs| {
         let bind = schema.map_or(Bind::Null, |schema| Bind::Text(schema.to_owned()));
         Sql::fixed(text, vec![bind], outputs)
@@ -95,12 +103,13 @@ pub(super) fn statements(schema: Option<&str>) -> [Sql; 6] {
         of_schema(COLUMNS, 9),
         of_schema(CONSTRAINTS, 8),
         of_schema(INDEXES, 6),
+        of_schema(TRIGGERS, 3),
     ]
 }
 
 /// What they answered.
-pub(super) fn read(answers: &[Rows; 6], at: Timestamp) -> Inspection {
-    let [about, schemas, tables, columns, constraints, indexes] = answers;
+pub(super) fn read(answers: &[Rows; 7], at: Timestamp) -> Inspection {
+    let [about, schemas, tables, parts @ ..] = answers;
     let about = about.first().map(Vec::as_slice).unwrap_or_default();
     Inspection {
         engine: EngineKind::Postgres,
@@ -108,11 +117,11 @@ pub(super) fn read(answers: &[Rows; 6], at: Timestamp) -> Inspection {
         current_user: text(about, 1).to_owned(),
         inspected_at: at,
         schemas: schemas.iter().map(|row| text(row, 0).to_owned()).collect(),
-        tables: tables.iter().map(|row| table(row, columns, constraints, indexes)).collect(),
+        tables: tables.iter().map(|row| table(row, parts)).collect(),
     }
 }
 
-fn table(row: &[Cell], columns: &Rows, constraints: &Rows, indexes: &Rows) -> Table {
+fn table(row: &[Cell], [columns, constraints, indexes, triggers]: &[Rows; 4]) -> Table {
     let (schema, name, kind) = (text(row, 0), text(row, 1), text(row, 2));
     let mine = |row: &&Vec<Cell>| text(row, 0) == schema && text(row, 1) == name;
     let constraints: Vec<&Vec<Cell>> = constraints.iter().filter(mine).collect();
@@ -148,6 +157,7 @@ fn table(row: &[Cell], columns: &Rows, constraints: &Rows, indexes: &Rows) -> Ta
                 partial: text(row, 5) == "true",
             })
             .collect(),
+        triggers: triggers.iter().filter(mine).map(|row| text(row, 2).to_owned()).collect(),
     }
 }
 

@@ -25,6 +25,9 @@ const INDEX_COLUMNS: &str =
 
 const REFERENCES: &str = "SELECT id, \"from\", \"table\", \"to\" FROM pragma_foreign_key_list(?1, ?2) ORDER BY id, seq";
 
+const TRIGGERS: &str = "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE \
+                        ORDER BY name";
+
 /// Looks at the file's tables; `schema` is another name than `main` where somebody asks for what is not there.
 pub(super) fn inspect(sqlite: &Connection, schema: Option<&str>, at: Timestamp) -> Result<Inspection> {
     let mut tables = Vec::new();
@@ -61,6 +64,7 @@ fn table(sqlite: &Connection, name: String, kind: &str, without_rowid: bool) -> 
         unique_constraints,
         foreign_keys: references(sqlite, &name)?,
         indexes,
+        triggers: sqlite.prepare(TRIGGERS)?.query_map(params![name], |row| row.get(0))?.collect::<Result<_>>()?,
         name,
     })
 }

@@ -1,12 +1,16 @@
-//! Whether each source's accounts hold what the configuration needs, and no more.
+//! Whether each source's accounts hold what the configuration needs, and no more, and whether its tables suit it.
 
+pub mod local;
 mod policy;
+mod servers;
+mod tables;
+mod writing;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use synapsor_core::check::{Check, Level};
+use synapsor_core::check::{self, Check, Level};
 use synapsor_core::code::Code;
 use synapsor_core::contract::{Capability, Contract, EngineKind, Session, Source};
 use synapsor_core::id::Ident;
@@ -29,8 +33,10 @@ use crate::clock;
 pub struct Order<'a> {
     /// One source, or all.
     pub source: Option<&'a Ident>,
-    /// Whether the writer also writes a receipt and undoes it.
+    /// Whether the writer also writes a receipt, and sets each column that a change sets, and undoes it.
     pub rehearse: bool,
+    /// Beyond privileges: keys, tenants, versions and triggers of the tables, encryption and clocks of the servers.
+    pub thorough: bool,
 }
 
 /// The checks of one source.
@@ -50,7 +56,7 @@ pub async fn examine(contract: &Contract, base: PathBuf, order: Order<'_>) -> Ve
     let mut examined = Vec::new();
     for source in contract.sources.values().filter(|source| order.source.is_none_or(|name| name == &source.name)) {
         let patient = Patient { contract, source, sources: &sources };
-        let checks = patient.checks(order.rehearse).await;
+        let checks = patient.checks(order).await;
         examined.push(Examined { source: source.name.clone(), engine: source.engine, checks });
     }
     examined
@@ -71,7 +77,7 @@ struct Met {
 }
 
 impl Patient<'_> {
-    async fn checks(&self, rehearse: bool) -> Vec<Check> {
+    async fn checks(&self, order: Order<'_>) -> Vec<Check> {
         let read = needed(self.contract, self.source, Use::Reader);
         let written = needed(self.contract, self.source, Use::Writer);
         if read.is_empty() {
@@ -116,7 +122,13 @@ impl Patient<'_> {
             }
         }
         if let Some(met) = reader.as_ref().filter(|met| met.held().is_none_or(|held| held.connect)) {
-            checks.extend(self.targets(&met.engine).await);
+            checks.extend(self.targets(&met.engine, order.thorough).await);
+            if order.thorough {
+                checks.extend(self.tables(&met.engine).await);
+            }
+        }
+        if order.thorough {
+            checks.extend(self.servers([&reader, &writer].into_iter().flatten()).await);
         }
         if self.source.session != Session::default() {
             for met in [&reader, &writer].into_iter().flatten() {
@@ -129,7 +141,10 @@ impl Patient<'_> {
                 if receipt_relations(&place).iter().any(|relation| lacking.contains(relation)) {
                     continue;
                 }
-                checks.extend(self.receipts(&met.engine, &place, rehearse).await);
+                checks.extend(self.receipts(&met.engine, &place, order.rehearse).await);
+            }
+            if order.rehearse {
+                checks.extend(self.rehearse_changes(&met.engine, &written).await);
             }
         }
         checks
@@ -171,7 +186,7 @@ impl Patient<'_> {
     }
 
     /// Whether each target can be written exactly once at all.
-    async fn targets(&self, engine: &Engine) -> Vec<Check> {
+    async fn targets(&self, engine: &Engine, thorough: bool) -> Vec<Check> {
         let mut seen = BTreeSet::new();
         let mut checks = Vec::new();
         for capability in writing(self.contract, self.source) {
@@ -186,18 +201,10 @@ impl Patient<'_> {
             let name = format!("{}.{}", target.schema, target.table);
             match engine.describe(&ask).await {
                 Ok(Some(table)) => {
-                    checks.push(match table.refused {
-                        Some(refused) => Check::fail(
-                            "target.refused",
-                            format!("`{name}` is {}", refused.words()),
-                            Code::RefusedTarget.fix(),
-                        ),
-                        None => Check::pass(
-                            "target.refused",
-                            format!("`{name}` is a table that can be written exactly once"),
-                        ),
-                    });
-                    checks.extend(version_check(capability, &table, &name));
+                    checks.push(check::refused::check(self.source.engine, target, table.refused));
+                    if !thorough {
+                        checks.extend(version_check(capability, &table, &name));
+                    }
                 }
                 // A server's account that cannot see it was told so; a file knows no accounts.
                 Ok(None) if self.source.engine == EngineKind::Sqlite => checks.push(Check::fail(
@@ -244,7 +251,7 @@ impl Patient<'_> {
             let engine_kind = self.source.engine;
             let statements =
                 [receipts::insert(engine_kind, place, &keys), receipts::finish(engine_kind, place, &keys, None)];
-            checks.push(match engine.rehearse(&statements).await {
+            checks.push(match engine.rehearse(&statements, 1).await {
                 Ok(()) => Check::pass("receipts.rehearsed", format!("a receipt was written to {name} and undone")),
                 Err(fault) => self.stopped("receipts.rehearsed", &format!("writing a receipt to {name}"), fault.into()),
             });

@@ -218,7 +218,7 @@ fn next(args: &Args, draft: &Draft, contract: &Contract, example: Option<&Tried>
     if frame.applies() {
         lines.push(format!("synapsor-runner writeback migration{config}"));
         lines.push(format!("synapsor-runner writeback grants{config}"));
-        lines.push(format!("synapsor-runner writeback doctor --check-db{config}"));
+        lines.push(format!("synapsor-runner doctor --check-writeback{config}"));
     }
     lines.push(format!("synapsor-runner tools preview{config}"));
     lines.push(format!("synapsor-runner mcp config claude-desktop --absolute-paths{config}"));

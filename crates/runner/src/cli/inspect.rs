@@ -128,7 +128,8 @@ fn one(table: &Table, inspection: &Inspection, out: &Out) {
         let partial = if index.partial { "some rows only" } else { "" };
         ["index".to_owned(), index.columns.join(", "), partial.to_owned()]
     });
-    let rows: Vec<[String; 3]> = keys.chain(references).chain(indexes).collect();
+    let triggers = table.triggers.iter().map(|name| ["trigger".to_owned(), String::new(), name.clone()]);
+    let rows: Vec<[String; 3]> = keys.chain(references).chain(indexes).chain(triggers).collect();
     if !rows.is_empty() {
         out.line("");
         out.table(["KIND", "COLUMNS", "OF"], &rows);

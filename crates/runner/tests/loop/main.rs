@@ -4,6 +4,7 @@
 mod again;
 mod apply;
 mod bad_input;
+mod doctor;
 mod examples;
 mod lessons;
 mod many;

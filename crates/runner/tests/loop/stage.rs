@@ -101,6 +101,13 @@ impl Stage {
         }
     }
 
+    /// Grants what another configuration needs as well.
+    pub(crate) async fn regrant(&self) {
+        if self.db.engine() != Engine::Sqlite {
+            self.grant().await;
+        }
+    }
+
     /// Gives claims the shortest lease that a busy machine keeps: twice the limits here and five seconds.
     pub(crate) fn shorten_leases(&self) {
         let config = self.env.read("synapsor.runner.json");

@@ -33,7 +33,7 @@ pub struct Args {
 pub(super) async fn run(args: &Args, out: &Out) -> Ended {
     let contract = args.config.contract(out, &ReadOptions::default())?;
     let source = named_source(&contract, args.source.as_deref())?;
-    let order = Order { source: source.as_ref(), rehearse: args.check_db };
+    let order = Order { source: source.as_ref(), rehearse: args.check_db, thorough: false };
     let examined = doctor::examine(&contract, args.config.folder(), order).await;
     let failed = worst(&examined) == Level::Fail;
     if args.json {
