@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod args;
+pub mod audit;
 pub mod caller;
 pub mod check;
 pub mod code;
@@ -25,6 +26,7 @@ pub mod refusal;
 pub mod scope;
 pub mod sql;
 pub mod tool;
+pub mod unseen;
 pub mod value;
 pub mod wire;
 pub mod writeback;

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod apply;
+pub mod audit;
 mod batch;
 pub mod completions;
 pub mod config;
@@ -124,6 +125,8 @@ enum Command {
     /// Prepare a source database for applying.
     #[command(subcommand)]
     Writeback(writeback::Command),
+    /// Review what the tools of an MCP server let a model do to a database.
+    Audit(audit::Args),
     /// Check that everything is as the configuration needs it.
     Doctor(doctor::Args),
     /// Explain a code.
@@ -191,6 +194,7 @@ async fn run(command: Command, out: &Out) -> Ended {
         Command::Shadow(command) => shadow::run(command, out).await,
         Command::Store(command) => store::run(command, out).await,
         Command::Writeback(command) => writeback::run(command, out).await,
+        Command::Audit(args) => audit::run(&args, out).await,
         Command::Doctor(args) => doctor::run(args, out).await,
         Command::Explain(args) => explain::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),

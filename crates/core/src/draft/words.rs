@@ -8,6 +8,7 @@ use super::{Choice, Names};
 use crate::contract::Binding;
 use crate::id::Ident;
 use crate::inspection::object_name;
+use crate::unseen::is_unseen;
 use crate::wire::inspection::{Column, Table};
 
 /// Longer than this a description costs more than it tells.
@@ -211,18 +212,12 @@ fn sentence(comment: &str) -> Option<String> {
 
 /// A comment's first line, without what a reader cannot see, and not too long.
 fn shortened(comment: &str) -> Option<String> {
-    let line: String = comment.lines().find(|line| !line.trim().is_empty())?.chars().filter(|c| is_seen(*c)).collect();
+    let line: String =
+        comment.lines().find(|line| !line.trim().is_empty())?.chars().filter(|c| !is_unseen(*c)).collect();
     let line = line.trim();
     let mut text: String = line.chars().take(LONGEST_COMMENT).collect();
     if line.chars().nth(LONGEST_COMMENT).is_some() {
         text.push('…');
     }
     (!text.is_empty()).then_some(text)
-}
-
-/// Whether a character shows: models read what people cannot see.
-fn is_seen(c: char) -> bool {
-    !(c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e01ef}'))
 }

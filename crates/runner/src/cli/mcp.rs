@@ -9,9 +9,9 @@ use synapsor_core::code::Code;
 use synapsor_core::refusal::Refusal;
 use synapsor_core::tool::AliasMode;
 
-use super::Ended;
 use super::print::Out;
 use super::smoke::boundary;
+use super::{Ended, audit};
 use crate::http::Transport;
 
 /// Serve the tools to a model.
@@ -33,6 +33,8 @@ pub enum Command {
     Install(Box<client_config::InstallArgs>),
     /// Take this server out of a client's file in the project.
     Uninstall(client_config::UninstallArgs),
+    /// The same as `audit`.
+    Audit(audit::Args),
     /// Check that no tool gives a model authority it must not have.
     Smoke(boundary::Args),
 }
@@ -46,6 +48,7 @@ pub(super) async fn run(command: Command, out: &Out) -> Ended {
         Command::Config(args) => args.run(out),
         Command::Install(args) => args.run(out),
         Command::Uninstall(args) => args.run(out),
+        Command::Audit(args) => audit::run(&args, out).await,
         Command::Smoke(args) => boundary::smoke(&args, out),
     }
 }

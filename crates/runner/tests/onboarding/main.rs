@@ -1,6 +1,7 @@
 //! From a database to reviewed tools: looking at it, choosing, and what gets written.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "in a test a panic is the report")]
 
+mod audit;
 mod init;
 mod inspect;
 mod shop;

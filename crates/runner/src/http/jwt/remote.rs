@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Url, redirect};
-use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use synapsor_core::code::Code;
 use synapsor_core::contract::http::Algorithm;
@@ -16,6 +15,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::keys::{self, KeySet};
 use crate::clock::Moment;
+use crate::http::outgoing;
 
 /// How long fetching may take, from the look-up of the name to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ enum Failed {
 impl Remote {
     /// The keys at an address, which is not asked yet.
     pub fn new(url: &str, algorithms: &[Algorithm]) -> Result<Self, Refusal> {
-        Self::with(url, algorithms, TIMEOUT, system_roots)
+        Self::with(url, algorithms, TIMEOUT, outgoing::system_roots)
     }
 
     /// As [`Remote::new`], with a time for fetching and with authorities for `https`.
@@ -227,12 +227,6 @@ fn to_loopback(builder: ClientBuilder) -> ClientBuilder {
     builder.resolve_to_addrs("localhost", &here.map(|address| SocketAddr::new(address, 0)))
 }
 
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-}
-
 fn some(roots: RootCertStore) -> Result<RootCertStore, Refusal> {
     if roots.is_empty() {
         return Err(refuse(
@@ -243,7 +237,5 @@ fn some(roots: RootCertStore) -> Result<RootCertStore, Refusal> {
 }
 
 fn tls(roots: RootCertStore) -> Result<ClientConfig, Refusal> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|_| refuse("cannot be used"))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    outgoing::tls(roots).map_err(|_| refuse("cannot be used"))
 }
