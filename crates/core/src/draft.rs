@@ -5,6 +5,7 @@
 
 mod add;
 mod names;
+mod recipe;
 mod render;
 mod selection;
 mod settle;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value as Json};
 
 pub use add::add;
 pub use names::Names;
+pub use recipe::Recipe;
 pub use selection::{read, schema};
 pub use settle::settle;
 

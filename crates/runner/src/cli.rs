@@ -24,12 +24,14 @@ pub mod proposals;
 pub mod propose;
 pub mod query_audit;
 pub mod receipts;
+pub mod recipes;
 pub mod reconcile;
 pub mod replay;
 pub mod shadow;
 pub mod smoke;
 pub mod store;
 pub mod tools;
+pub mod up;
 pub mod validate;
 pub mod writeback;
 
@@ -76,6 +78,9 @@ enum Command {
     Demo(demo::Args),
     /// Make reviewed tools for tables of your database, and the configuration that serves them.
     Init(Box<init::Args>),
+    /// Begin with a well-known business action.
+    #[command(subcommand)]
+    Recipes(recipes::Command),
     /// Look at a database's tables, keys and columns, and at what they are probably for.
     Inspect(inspect::Args),
     /// Check, show or migrate the configuration.
@@ -84,6 +89,8 @@ enum Command {
     /// Look at the tools a model would see.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Go through what serving and applying need, and serve if asked to.
+    Up(Box<up::Args>),
     /// Serve the tools to a model.
     #[command(subcommand)]
     Mcp(mcp::Command),
@@ -176,9 +183,11 @@ async fn run(command: Command, out: &Out) -> Ended {
     match command {
         Command::Demo(args) => demo::run(args, out).await,
         Command::Init(args) => init::run(&args, out).await,
+        Command::Recipes(command) => recipes::run(command, out),
         Command::Inspect(args) => inspect::run(args, out).await,
         Command::Config(command) => config::run(command, out),
         Command::Tools(command) => tools::run(command, out),
+        Command::Up(args) => up::run(*args, out).await,
         Command::Mcp(command) => mcp::run(command, out).await,
         Command::Smoke(command) => smoke::run(command, out).await,
         Command::Propose(args) => propose::run(args, out).await,

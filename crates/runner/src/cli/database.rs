@@ -54,6 +54,19 @@ pub enum EngineWord {
     Sqlite,
 }
 
+impl EngineWord {
+    /// The engine, if the word names one.
+    #[must_use]
+    pub fn kind(self) -> Option<EngineKind> {
+        match self {
+            Self::Auto => None,
+            Self::Postgres => Some(EngineKind::Postgres),
+            Self::Mysql => Some(EngineKind::Mysql),
+            Self::Sqlite => Some(EngineKind::Sqlite),
+        }
+    }
+}
+
 /// What was looked at.
 pub struct Looked {
     /// What it says.
@@ -87,12 +100,7 @@ impl Database {
     /// The engine, if an option names it.
     #[must_use]
     pub fn engine_word(&self) -> Option<EngineKind> {
-        match self.engine {
-            EngineWord::Auto => None,
-            EngineWord::Postgres => Some(EngineKind::Postgres),
-            EngineWord::Mysql => Some(EngineKind::Mysql),
-            EngineWord::Sqlite => Some(EngineKind::Sqlite),
-        }
+        self.engine.kind()
     }
 
     /// The schema that was asked for.

@@ -25,6 +25,7 @@ use super::open::DEFAULT_CONFIG;
 use super::print::{Out, Tone, clean};
 use crate::app::Stop;
 use crate::mcp::listing;
+pub use flags::ModeWord;
 use plan::{Before, Plan};
 
 /// Make reviewed tools for tables of your database, and the configuration that serves them.
@@ -65,10 +66,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// The configuration that is made or added to.
-    #[must_use]
-    pub fn config_path(&self) -> &Path {
-        &self.output
+    fn target(&self) -> Output<'_> {
+        Output { path: &self.output, force: self.force, dry_run: self.dry_run }
     }
 }
 
@@ -76,11 +75,11 @@ pub(super) async fn run(args: &Args, out: &Out) -> Ended {
     let before = Before::read(&args.output, out)?;
     if args.starter {
         let draft = starter::draft(&args.database, args.flags.frame())?;
-        return finish(args, &before, &draft, out);
+        return finish(&before, &draft, &args.target(), out);
     }
     if args.answers.is_some() || args.spec.is_some() || args.flags.names_tables() {
         let draft = scripted(args, &before, out).await?;
-        return finish(args, &before, &draft, out);
+        return finish(&before, &draft, &args.target(), out);
     }
     let is_asked = !args.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if is_asked {
@@ -96,7 +95,7 @@ pub(super) async fn run(args: &Args, out: &Out) -> Ended {
         return Err(unnamed(&args.database.look(None, out).await?.inspection).into());
     }
     let draft = starter::draft(&args.database, args.flags.frame())?;
-    finish(args, &before, &draft, out)
+    finish(&before, &draft, &args.target(), out)
 }
 
 /// The draft of a file or of flags.
@@ -137,17 +136,32 @@ fn unnamed(seen: &Inspection) -> Refusal {
     refusal.with_fix(format!("name it with `--table`; the likeliest are {}", names.join(", ")))
 }
 
+/// Where a draft goes.
+pub struct Output<'a> {
+    /// The configuration to make, or to add to.
+    pub path: &'a Path,
+    /// Whether tools of the same names are replaced.
+    pub force: bool,
+    /// Whether the configuration is only printed.
+    pub dry_run: bool,
+}
+
+/// Writes what a draft makes beside what is there, and says what comes next.
+pub fn write_draft(draft: &Draft, output: &Output<'_>, out: &Out) -> Ended {
+    finish(&Before::read(output.path, out)?, draft, output, out)
+}
+
 /// Writes what a draft makes, or shows it.
-fn finish(args: &Args, before: &Before, draft: &Draft, out: &Out) -> Ended {
-    let plan = before.plan(draft, None, args.force, out)?;
-    if args.dry_run {
+fn finish(before: &Before, draft: &Draft, output: &Output<'_>, out: &Out) -> Ended {
+    let plan = before.plan(draft, None, output.force, out)?;
+    if output.dry_run {
         if let Some(config) = plan.files.first() {
             out.line(config.text().trim_end());
         }
         return Ok(Exit::Done);
     }
     write(&plan, draft, out)?;
-    next(args, draft, &plan.contract, None, out);
+    next(output.path, draft, &plan.contract, None, out);
     Ok(Exit::Done)
 }
 
@@ -196,12 +210,9 @@ fn show_tools(draft: &Draft, contract: &Contract, out: &Out) {
 }
 
 /// What to do next.
-fn next(args: &Args, draft: &Draft, contract: &Contract, example: Option<&Tried>, out: &Out) {
-    let config = if args.output == Path::new(DEFAULT_CONFIG) {
-        String::new()
-    } else {
-        format!(" --config {}", args.output.display())
-    };
+fn next(path: &Path, draft: &Draft, contract: &Contract, example: Option<&Tried>, out: &Out) {
+    let config =
+        if path == Path::new(DEFAULT_CONFIG) { String::new() } else { format!(" --config {}", path.display()) };
     let frame = &draft.frame;
     let mut lines = Vec::new();
     let (tenant, principal) = match example {

@@ -4,5 +4,7 @@
 mod audit;
 mod init;
 mod inspect;
+mod recipes;
 mod shop;
+mod up;
 mod wizard;

@@ -68,7 +68,7 @@ pub async fn run(args: &Args, before: &Before, looked: Looked, out: &Out) -> End
     if let (Some(tried), Some(example)) = (&tried, &example) {
         try_it(args, &plan.contract, &draft, (tried, example), out).await?;
     }
-    next(args, &draft, &plan.contract, tried.as_ref(), out);
+    next(&args.output, &draft, &plan.contract, tried.as_ref(), out);
     Ok(Exit::Done)
 }
 
@@ -139,7 +139,7 @@ async fn try_it(
     }
     let store = std::path::Path::new(&contract.storage.sqlite_path);
     let ledger = open_ledger(store, Durability::Full, IfMissing::Make)?;
-    let app = App::new(contract.clone(), ledger, args.config_path())?;
+    let app = App::new(contract.clone(), ledger, &args.output)?;
     let caller = Caller::Client(Identity {
         credential: "init".to_owned(),
         tenant: tried.tenant.clone(),

@@ -53,7 +53,7 @@ const BRIDGE_PORT: u16 = 8765;
 
 impl HttpArgs {
     /// Refuses what has no meaning on stdin and stdout.
-    pub(super) fn refuse(&self) -> Result<(), Refusal> {
+    pub(crate) fn refuse(&self) -> Result<(), Refusal> {
         let given = [
             (self.host.is_some(), "--host"),
             (self.port.is_some(), "--port"),
@@ -75,7 +75,8 @@ pub(super) async fn alias(transport: Transport, args: AliasArgs, out: &Out) -> E
     run(transport, args.tools, args.http, out).await
 }
 
-pub(super) async fn run(transport: Transport, tools: ToolArgs, args: HttpArgs, out: &Out) -> Ended {
+/// Serves over HTTP.
+pub(crate) async fn run(transport: Transport, tools: ToolArgs, args: HttpArgs, out: &Out) -> Ended {
     let (app, serve) = tools.open(out)?;
     let http = &app.contract().http;
     let token_env = args.auth_token_env.unwrap_or_else(|| TOKEN_ENV.to_owned());

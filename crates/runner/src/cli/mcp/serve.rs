@@ -8,6 +8,7 @@ use synapsor_core::code::{Code, Exit};
 use synapsor_core::config::ReadOptions;
 use synapsor_core::contract::ResultFormat;
 use synapsor_core::refusal::Refusal;
+use synapsor_core::tool::AliasMode;
 use synapsor_db::ledger::{Lease, LeaseError};
 
 use super::{Aliases, http};
@@ -50,11 +51,22 @@ pub struct ToolArgs {
 
 /// How the client connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Transport {
+pub enum Transport {
     /// Over stdin and stdout.
     Stdio,
     /// Over HTTP, to many clients.
     StreamableHttp,
+}
+
+impl Transport {
+    /// The word on the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stdio => "stdio",
+            Self::StreamableHttp => "streamable-http",
+        }
+    }
 }
 
 /// The shape of tool results.
@@ -101,7 +113,7 @@ pub(super) fn unproven(fix: &str) -> Refusal {
 
 impl ToolArgs {
     /// Opens what is served, and says how.
-    pub(super) fn open(&self, out: &Out) -> Result<(App, ServeOptions), Stop> {
+    pub(crate) fn open(&self, out: &Out) -> Result<(App, ServeOptions), Stop> {
         let alias_mode = self.aliases.mode()?;
         let app = self.place.app_with(out, IfMissing::Make, &self.read_options())?;
         let result_format = self.result_format.map_or(app.contract().result_format, |word| match word {
@@ -119,11 +131,17 @@ impl ToolArgs {
     }
 
     /// Takes the ledger's lease for as long as the result lives.
-    pub(super) fn lease(&self, app: &App, transport: &str, out: &Out) -> Result<Option<Lease>, Stop> {
+    pub(crate) fn lease(&self, app: &App, transport: &str, out: &Out) -> Result<Option<Lease>, Stop> {
         lease(&self.place.store_path(Some(app.contract())), transport, self.allow_concurrent_store, out)
     }
 
-    pub(super) fn place(&self) -> &Where {
+    /// Which names the tools have.
+    pub(crate) fn aliases(&self) -> Result<AliasMode, Refusal> {
+        self.aliases.mode()
+    }
+
+    /// Which configuration and ledger.
+    pub(crate) fn place(&self) -> &Where {
         &self.place
     }
 

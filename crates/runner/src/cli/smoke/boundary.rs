@@ -115,6 +115,11 @@ impl Boundary {
     }
 }
 
+/// Whether no tool has authority that it must not have.
+pub(crate) fn holds(tools: &[Tool]) -> bool {
+    checks(tools).iter().all(|check| check.ok)
+}
+
 /// What a tool may never be named for, and what may never stand in what a model reads.
 fn checks(tools: &[Tool]) -> Vec<Check> {
     let named = |words: &[&str]| -> Vec<&str> {
