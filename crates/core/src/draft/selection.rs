@@ -231,10 +231,7 @@ impl<'t> Reader<'t> {
     }
 
     fn object(&self, names: [&str; 2], problems: &mut Problems) -> Map<String, Json> {
-        match self.either(names, problems).map(|node| node.json()) {
-            Some(Json::Object(map)) => map,
-            _ => Map::new(),
-        }
+        self.either(names, problems).map(object).unwrap_or_default()
     }
 
     fn frame(&self, problems: &mut Problems) -> Frame {
@@ -299,7 +296,7 @@ impl<'t> Reader<'t> {
             },
             patch: self.patch(problems),
             allowed_columns: self.node.get("allowed_columns").map(names),
-            patch_args: self.object(["patch_args", "patch_args"], &mut Problems::new(false, false)),
+            patch_args: self.node.get("patch_args").map(object).unwrap_or_default(),
             numeric_bounds: self.object(["numeric_bounds", "patch_bounds"], problems),
             transition_guards: self.object(["transition_guards", "status_guards"], problems),
             approval_role: text("approval_role").or_else(|| approval.map(str::to_owned)),
@@ -347,6 +344,13 @@ impl<'t> Reader<'t> {
             }
             _ => problems.add(BAD, node, "expected `sql_update`"),
         }
+    }
+}
+
+fn object(node: Node<'_>) -> Map<String, Json> {
+    match node.json() {
+        Json::Object(map) => map,
+        _ => Map::new(),
     }
 }
 

@@ -88,6 +88,12 @@ fn changes_become_a_tool_that_proposes() {
     }));
     insta::assert_snapshot!(serde_json::to_string_pretty(&draft.to_json()).expect("json"));
     assert_eq!(contract(&draft).capabilities.len(), 2);
+    // Bounds say what type it is; the rest is as the wish says.
+    let fee = &draft.to_json()["capabilities"][1]["args"]["fee"];
+    assert_eq!(
+        (&fee["type"], &fee["description"], &fee["required"]),
+        (&json!("number"), &json!("The fee."), &json!(false))
+    );
 }
 
 #[test]

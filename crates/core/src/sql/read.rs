@@ -10,6 +10,14 @@ pub const READ_LIMIT: u64 = 2;
 /// Selects the columns of the filtered row.
 #[must_use]
 pub fn select(engine: EngineKind, table: &Table, columns: &[Column], filter: &Filter) -> Sql {
+    let mut out = selecting(engine, table, columns);
+    filter.render(&mut out);
+    out.raw(" LIMIT ").number(READ_LIMIT);
+    out.finish()
+}
+
+/// The columns, and the table that they are from.
+fn selecting(engine: EngineKind, table: &Table, columns: &[Column]) -> Writer {
     let mut out = Writer::new(engine);
     out.raw("SELECT ");
     for (index, column) in columns.iter().enumerate() {
@@ -19,9 +27,7 @@ pub fn select(engine: EngineKind, table: &Table, columns: &[Column], filter: &Fi
         column::read(&mut out, column);
     }
     out.raw(" FROM ").table(&table.schema, &table.name);
-    filter.render(&mut out);
-    out.raw(" LIMIT ").number(READ_LIMIT);
-    out.finish()
+    out
 }
 
 /// Asks for any row at all, as whoever it names: where a policy of the database holds, a stranger gets none.
@@ -37,15 +43,7 @@ pub fn any_row(engine: EngineKind, table: &Table, whose: &Whose) -> Sql {
 /// it with. Nothing that a model can reach makes one.
 #[must_use]
 pub fn example(engine: EngineKind, table: &Table, columns: &[Column]) -> Sql {
-    let mut out = Writer::new(engine);
-    out.raw("SELECT ");
-    for (index, column) in columns.iter().enumerate() {
-        if index > 0 {
-            out.raw(", ");
-        }
-        column::read(&mut out, column);
-    }
-    out.raw(" FROM ").table(&table.schema, &table.name);
+    let mut out = selecting(engine, table, columns);
     for (index, column) in columns.iter().enumerate() {
         out.raw(if index == 0 { " WHERE " } else { " AND " }).name(&column.name).raw(" IS NOT NULL");
     }
