@@ -27,6 +27,7 @@ pub mod receipts;
 pub mod recipes;
 pub mod reconcile;
 pub mod replay;
+pub mod report;
 pub mod shadow;
 pub mod smoke;
 pub mod store;

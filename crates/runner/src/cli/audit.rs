@@ -20,8 +20,8 @@ use synapsor_core::tool::AliasMode;
 use self::over_http::Address;
 use self::over_stdio::Start;
 use super::Ended;
-use super::output::write_new;
 use super::print::{Out, clean};
+use super::report::ReportArgs;
 use crate::mcp::listing;
 use crate::secrets;
 
@@ -50,7 +50,7 @@ pub struct Args {
     /// The address of a server over HTTP.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The variable that holds a bearer token for servers over HTTP.
+    /// The variable that holds a bearer token for the server at that address.
     #[arg(long, value_name = "NAME")]
     bearer_env: Option<String>,
     /// Longest wait for a server, in milliseconds.
@@ -68,28 +68,8 @@ pub struct Args {
     /// Exit with status 1 if something this bad, or worse, is found.
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<SeverityWord>,
-    /// How the report is written.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// As `--format json`.
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
-    /// Write the report to this file; it must not exist.
-    #[arg(long, visible_alias = "out", value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people in front of a terminal.
-    Text,
-    /// For programs.
-    Json,
-    /// To be shared.
-    Markdown,
-    /// For tools that show findings of many programs.
-    Sarif,
+    #[command(flatten)]
+    form: ReportArgs,
 }
 
 /// How bad a finding is, on the command line.
@@ -158,15 +138,7 @@ pub(super) async fn run(args: &Args, out: &Out) -> Ended {
         None => Vec::new(),
     };
     let found = audit(&tools, findings.into_iter().chain(drift).collect());
-    let format = if args.json { Format::Json } else { args.format };
-    let text = report::render(&found, &shown(&target), format, out);
-    match &args.output {
-        Some(path) => {
-            write_new(path, &format!("{}\n", text.trim_end()))?;
-            out.note(&format!("wrote {}", path.display()));
-        }
-        None => out.line(text.trim_end()),
-    }
+    args.form.write(&report::render(&found, &shown(&target), args.form.format(), out), out)?;
     Ok(exit(args, &found))
 }
 
@@ -189,6 +161,12 @@ fn target(args: &Args) -> Result<Target, Refusal> {
     ];
     let mut named = named.into_iter().flatten();
     match (named.next(), named.next()) {
+        (Some(Target::Url(url)), None) => Ok(Target::Url(url)),
+        // Several servers, or none, would get what is meant for one.
+        (Some(_), None) if args.bearer_env.is_some() => {
+            Err(Refusal::new(Code::Usage, "`--bearer-env` is for one server that is named by its address")
+                .with_fix("name the address with `--url`, or leave the token out"))
+        }
         (Some(target), None) => Ok(target),
         (Some(_), Some(_)) => {
             Err(Refusal::new(Code::Usage, "more than one target is named").with_fix("review them one after another"))

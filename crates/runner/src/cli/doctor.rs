@@ -5,7 +5,6 @@ mod report;
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use synapsor_core::check::{Check, Level};
 use synapsor_core::code::{Code, Exit};
 use synapsor_core::config::{self, ReadOptions};
@@ -17,8 +16,8 @@ use synapsor_core::tool::{self, AliasMode};
 use self::report::{Report, StoreStats};
 use super::Ended;
 use super::open::{IfMissing, Where, open_ledger, read_config};
-use super::output::write_new;
 use super::print::Out;
+use super::report::{Format, ReportArgs};
 use crate::app::Stop;
 use crate::app::doctor::{Order, examine, local};
 
@@ -44,39 +43,15 @@ pub struct Args {
     /// With `--first-run`: a client's settings file to look at, beside those of this folder.
     #[arg(long, value_name = "FILE", requires = "first_run")]
     client_config: Vec<PathBuf>,
-    /// How the report is written.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// As `--format json`.
-    #[arg(long, conflicts_with_all = ["format", "report"])]
-    json: bool,
     /// As `--format markdown`.
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with_all = ["format", "json"])]
     report: bool,
-    /// Write the report to this file; it must not exist.
-    #[arg(long, visible_alias = "out", value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people in front of a terminal.
-    Text,
-    /// For programs.
-    Json,
-    /// To be shared.
-    Markdown,
-    /// For tools that show findings of many programs.
-    Sarif,
+    #[command(flatten)]
+    form: ReportArgs,
 }
 
 pub(super) async fn run(args: Args, out: &Out) -> Ended {
-    let format = match (args.json, args.report) {
-        (true, _) => Format::Json,
-        (_, true) => Format::Markdown,
-        _ => args.format,
-    };
+    let format = if args.report { Format::Markdown } else { args.form.format() };
     let path = args.place.config_path();
     if args.first_run {
         let report = machine::look(&args.place, &args.client_config);
@@ -176,12 +151,6 @@ async fn store(args: &Args, contract: &Contract) -> (StoreStats, Check) {
 }
 
 fn finish(args: &Args, text: &str, worst: Level, out: &Out) -> Ended {
-    match &args.output {
-        Some(path) => {
-            write_new(path, &format!("{}\n", text.trim_end()))?;
-            out.note(&format!("wrote {}", path.display()));
-        }
-        None => out.line(text.trim_end()),
-    }
+    args.form.write(text, out)?;
     Ok(if worst == Level::Fail { Exit::Failed } else { Exit::Done })
 }

@@ -190,7 +190,8 @@ fn a_lock_notices_what_changed_and_may_be_renewed() {
 
 #[test]
 fn what_cannot_be_reviewed_is_told() {
-    let env = TestEnv::new(binary());
+    let mut env = TestEnv::new(binary());
+    env.set("TOKEN", "s3cret-token");
     env.write("text.json", "no json");
     env.write("empty.json", "{}");
     let bad = json!([{ "name": "a\u{1b}[31m`b", "description": "x\u{1b}]0;y\u{7}" }]);
@@ -204,6 +205,8 @@ fn what_cannot_be_reviewed_is_told() {
         (vec!["audit", "https://user:s3cret@host/"], 2, "holds a user name"),
         (vec!["audit", "--url", "ftp://host/"], 2, "neither `http` nor `https`"),
         (vec!["audit", "http://127.0.0.1:1/", "--bearer-env", "UNSET"], 2, "`UNSET` is not set"),
+        (vec!["audit", "empty.json", "--bearer-env", "TOKEN"], 2, "for one server"),
+        (vec!["audit", "http://192.0.2.1/mcp", "--bearer-env", "TOKEN"], 2, "is not encrypted"),
         (vec!["audit", "empty.json"], 0, "NO_TOOLS_FOUND"),
         (vec!["audit", "http://127.0.0.1:1/mcp?key=s3cret"], 0, "cannot be reached"),
     ] {

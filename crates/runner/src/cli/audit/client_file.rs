@@ -8,7 +8,7 @@ use synapsor_core::refusal::Refusal;
 
 use super::over_http::Address;
 use super::over_stdio::Start;
-use super::{Args, Fetched, bearer};
+use super::{Args, Fetched};
 use crate::cli::print::{Out, clean};
 
 const SECTIONS: [&str; 2] = ["mcpServers", "servers"];
@@ -38,10 +38,9 @@ pub async fn fetch(args: &Args, path: &Path, json: &Json, fetched: &mut Fetched,
         let listed = if may_start { start.list(patience).await } else { Err("it was not to be started".to_owned()) };
         fetched.add(name, listed);
     }
-    let token = bearer(args)?;
     for (name, server) in servers(json) {
         let Some(url) = server.get("url").and_then(Json::as_str) else { continue };
-        let listed = match Address::new(url, token.as_deref()) {
+        let listed = match Address::new(url, None) {
             Ok(address) => address.list(patience).await,
             Err(refusal) => Err(refusal.message().to_owned()),
         };

@@ -1,5 +1,6 @@
 //! A server at an address, asked for its tools.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -55,6 +56,11 @@ impl Address {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(unusable("holds a user name or password"));
+        }
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        if token.is_some() && url.scheme() == "http" && !is_here {
+            return Err(unusable("is not encrypted, so the token would be sent for all to read"));
         }
         let client = outgoing::client().map_err(|_| unusable("cannot be connected to from here"))?;
         let token = match token {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 use synapsor_core::audit::{Audit, Code, Finding, Severity};
 
-use super::Format;
 use crate::cli::print::{Out, Tone, clean, json_text};
+use crate::cli::report::{self, Format, Found};
 use crate::clock;
 
 const DISCLAIMER: &str = "Static review of names, schemas and descriptions. It calls no tool, and proves neither that a server \
@@ -155,35 +155,23 @@ fn sarif(audit: &Audit, target: &str) -> Json {
             })
         })
         .collect();
-    let results: Vec<Json> = audit
+    let findings: Vec<Found> = audit
         .findings
         .iter()
         .map(|finding| {
-            let level = match finding.code.severity() {
-                Severity::High => "error",
-                Severity::Medium => "warning",
-                Severity::Low => "note",
-            };
             let tool = finding.tool.as_deref().map(|tool| format!("{tool}: ")).unwrap_or_default();
-            let message = format!("{tool}{} ({})", finding.code.message(), finding.evidence.join(", "));
-            json!({
-                "ruleId": finding.code.text(),
-                "level": level,
-                "message": { "text": message },
-                "locations": [{ "physicalLocation": { "artifactLocation": { "uri": target } } }],
-            })
+            Found {
+                rule: finding.code.text().to_owned(),
+                level: match finding.code.severity() {
+                    Severity::High => "error",
+                    Severity::Medium => "warning",
+                    Severity::Low => "note",
+                },
+                message: format!("{tool}{} ({})", finding.code.message(), finding.evidence.join(", ")),
+            }
         })
         .collect();
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "synapsor-runner audit", "version": env!("CARGO_PKG_VERSION"), "rules": rules,
-            } },
-            "results": results,
-        }],
-    })
+    report::sarif("audit", target, &rules, &findings)
 }
 
 fn sentence(message: &str) -> String {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 use synapsor_core::check::{Check, Level};
 
-use super::Format;
 use crate::cli::print::{Out, Tone, clean, json_text};
+use crate::cli::report::{Format, Found, sarif};
 
 /// What was found.
 pub struct Report {
@@ -152,29 +152,15 @@ impl Report {
         let mut rules: Vec<String> = bad.iter().map(|check| rule(check)).collect();
         rules.sort();
         rules.dedup();
-        let results: Vec<Json> = bad
+        let findings: Vec<Found> = bad
             .iter()
-            .map(|check| {
-                let fix = check.fix.as_deref().unwrap_or_default();
-                json!({
-                    "ruleId": rule(check),
-                    "level": if check.level == Level::Fail { "error" } else { "warning" },
-                    "message": { "text": format!("{}: {}\n{fix}", check.id, check.message) },
-                    "locations": [{ "physicalLocation": { "artifactLocation": { "uri": self.config_path } } }],
-                })
+            .map(|check| Found {
+                rule: rule(check),
+                level: if check.level == Level::Fail { "error" } else { "warning" },
+                message: format!("{}: {}\n{}", check.id, check.message, check.fix.as_deref().unwrap_or_default()),
             })
             .collect();
-        json!({
-            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-            "version": "2.1.0",
-            "runs": [{
-                "tool": { "driver": {
-                    "name": "synapsor-runner doctor",
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "rules": rules.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>(),
-                } },
-                "results": results,
-            }],
-        })
+        let rules: Vec<Json> = rules.iter().map(|id| json!({ "id": id })).collect();
+        sarif("doctor", &self.config_path, &rules, &findings)
     }
 }
