@@ -17,6 +17,7 @@ pub mod init;
 pub mod inspect;
 pub mod markdown;
 pub mod mcp;
+pub mod onboard;
 pub mod open;
 pub mod output;
 pub mod print;
@@ -79,6 +80,11 @@ enum Command {
     Demo(demo::Args),
     /// Make reviewed tools for tables of your database, and the configuration that serves them.
     Init(Box<init::Args>),
+    /// Go from a database to tools that are checked.
+    #[command(subcommand)]
+    Onboard(onboard::Command),
+    /// The same as `onboard db`.
+    Start(Box<init::Args>),
     /// Begin with a well-known business action.
     #[command(subcommand)]
     Recipes(recipes::Command),
@@ -184,6 +190,8 @@ async fn run(command: Command, out: &Out) -> Ended {
     match command {
         Command::Demo(args) => demo::run(args, out).await,
         Command::Init(args) => init::run(&args, out).await,
+        Command::Onboard(command) => onboard::run(command, out).await,
+        Command::Start(args) => onboard::db(&args, out).await,
         Command::Recipes(command) => recipes::run(command, out),
         Command::Inspect(args) => inspect::run(args, out).await,
         Command::Config(command) => config::run(command, out),

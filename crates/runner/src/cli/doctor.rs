@@ -50,6 +50,22 @@ pub struct Args {
     form: ReportArgs,
 }
 
+impl Args {
+    /// A look at a configuration, without trying to write.
+    #[must_use]
+    pub fn of(place: Where) -> Self {
+        Self {
+            place,
+            check_writeback: false,
+            allow_shared_credential: false,
+            first_run: false,
+            client_config: Vec::new(),
+            report: false,
+            form: ReportArgs::default(),
+        }
+    }
+}
+
 pub(super) async fn run(args: Args, out: &Out) -> Ended {
     let format = if args.report { Format::Markdown } else { args.form.format() };
     let path = args.place.config_path();

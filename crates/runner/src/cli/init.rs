@@ -66,6 +66,18 @@ pub struct Args {
 }
 
 impl Args {
+    /// The configuration that is made or added to.
+    #[must_use]
+    pub fn config_path(&self) -> &Path {
+        &self.output
+    }
+
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     fn target(&self) -> Output<'_> {
         Output { path: &self.output, force: self.force, dry_run: self.dry_run }
     }

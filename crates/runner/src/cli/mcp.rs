@@ -65,7 +65,7 @@ pub enum AliasWord {
 }
 
 /// Which names the tools have.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Aliases {
     /// Which names the tools have [default: canonical].
     #[arg(long, value_enum, value_name = "MODE")]

@@ -120,6 +120,12 @@ impl ConfigFile {
 }
 
 impl Where {
+    /// A configuration that a command knows of, and its usual ledger.
+    #[must_use]
+    pub fn of_config(path: &Path) -> Self {
+        Self { config: ConfigFile { config: Some(path.to_path_buf()) }, store: Store { store: None } }
+    }
+
     /// The configuration's path.
     #[must_use]
     pub fn config_path(&self) -> PathBuf {

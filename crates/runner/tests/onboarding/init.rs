@@ -195,6 +195,18 @@ async fn what_does_not_fit_is_told_and_nothing_is_written() {
     assert_eq!(files(&shop.env), ["taken", "wrong.json"]);
 }
 
+#[tokio::test]
+async fn what_was_made_is_checked() {
+    let shop = shop(Engine::Sqlite).await;
+    let made = shop.env.run(["onboard", "db", "--from-env", "DATABASE_URL", "--table", "invoices"]);
+    assert_eq!(made.status, 0, "{made:?}");
+    for part in ["created", "Synapsor MCP smoke: ok", "x env:SYNAPSOR_TENANT_ID", "target.key"] {
+        assert!(made.stdout.contains(part), "{part}: {made:?}");
+    }
+    let more = shop.env.run(["start", "--from-env", "DATABASE_URL", "--table", "customers", "--dry-run"]);
+    assert!(more.status == 0 && !more.stdout.contains("smoke"), "{more:?}");
+}
+
 #[test]
 fn a_starter_is_a_configuration_to_change() {
     let env = TestEnv::new(binary());

@@ -27,6 +27,14 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// A look at the tools of a configuration, under their canonical names.
+    #[must_use]
+    pub fn of(place: Where) -> Self {
+        Self { place, aliases: Aliases::default(), both: false, json: false }
+    }
+}
+
 struct Check {
     name: &'static str,
     ok: bool,
