@@ -104,7 +104,7 @@ static PATCH_ARGS: Entries =
 
 static PATCH_ARG: Section = Section {
     name: "patchArg",
-    doc: "More about an argument; what bounds and guards say of it comes before",
+    doc: "More about an argument; it comes before what bounds, guards and columns say of it",
     rules: None,
     fields: &[
         field("type", "What it holds", Shape::Word(&["string", "number", "boolean"])),

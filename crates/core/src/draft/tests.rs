@@ -84,16 +84,16 @@ fn changes_become_a_tool_that_proposes() {
         },
         "numeric_bounds": { "late_fee_cents": { "minimum": 0, "maximum": 5000 } },
         "transition_guards": { "status": { "allowed": { "open": ["paid", "void"], "paid": ["void"] } } },
-        "patch_args": { "fee": { "type": "string", "description": "The fee.", "required": false } },
+        "patch_args": {
+            "fee": { "maximum": 1000, "description": "The fee.", "required": false }, "waived": { "type": "string" },
+        },
     }));
     insta::assert_snapshot!(serde_json::to_string_pretty(&draft.to_json()).expect("json"));
     assert_eq!(contract(&draft).capabilities.len(), 2);
-    // Bounds say what type it is; the rest is as the wish says.
-    let fee = &draft.to_json()["capabilities"][1]["args"]["fee"];
-    assert_eq!(
-        (&fee["type"], &fee["description"], &fee["required"]),
-        (&json!("number"), &json!("The fee."), &json!(false))
-    );
+    // What the wish says comes first, and what it leaves open is known from bounds and columns.
+    let args = &draft.to_json()["capabilities"][1]["args"];
+    let fee = json!({ "type": "number", "description": "The fee.", "minimum": 0, "maximum": 1000, "required": false });
+    assert_eq!((&args["fee"], &args["waived"]), (&fee, &json!({ "type": "string", "description": "The new waived." })));
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub(super) fn lookup_arg(choice: &Choice, table: Option<&Table>) -> Json {
     })
 }
 
-/// An argument that a patched column takes its value from: `given` by the user, within what is known of the column.
+/// An argument that a patched column takes its value from: what is known of the column, and over it what is `given`.
 pub(super) fn patch_arg(
     column: &Ident,
     table: Option<&Table>,
@@ -96,29 +96,29 @@ pub(super) fn patch_arg(
 ) -> Json {
     let described = table.and_then(|table| table.column(column.as_str()));
     let ty = described.map(|column| column.data_type.to_ascii_lowercase()).unwrap_or_default();
-    let mut arg = Map::new();
-    arg.insert("type".to_owned(), "string".into());
-    arg.insert("description".to_owned(), about_arg(column, described).into());
-    if let Some(Json::Object(given)) = given {
-        arg.extend(given.clone());
-    }
-    let is_given = |key: &str| given.is_some_and(|given| given.get(key).is_some());
-    if let Some(bounds) = bounds.and_then(Json::as_object) {
-        arg.insert("type".to_owned(), "number".into());
-        arg.extend(bounds.clone());
+    let known = if let Some(bounds) = bounds.and_then(Json::as_object) {
+        let mut known = bounds.clone();
+        known.insert("type".to_owned(), "number".into());
+        Json::Object(known)
     } else if let Some(states) = transitions.map(targets) {
-        arg.insert("type".to_owned(), "string".into());
-        arg.insert("max_length".to_owned(), 128.into());
-        arg.insert("enum".to_owned(), states.into());
-    } else if is_given("type") {
-        // As the user says.
+        json!({ "type": "string", "max_length": 128, "enum": states })
     } else if is_number(&ty) {
-        arg.insert("type".to_owned(), "number".into());
+        json!({ "type": "number" })
     } else if ty.starts_with("bool") || ty == "tinyint(1)" {
-        arg.insert("type".to_owned(), "boolean".into());
-    } else if !is_given("max_length") {
-        arg.insert("max_length".to_owned(), longest(&ty).into());
+        json!({ "type": "boolean" })
+    } else {
+        json!({ "type": "string", "max_length": longest(&ty) })
+    };
+    let empty = Map::new();
+    let given = given.and_then(Json::as_object).unwrap_or(&empty);
+    let mut arg = Map::new();
+    arg.insert("type".to_owned(), known.get("type").cloned().unwrap_or_default());
+    arg.insert("description".to_owned(), about_arg(column, described).into());
+    // Of another type, what is known of the column does not hold.
+    if given.get("type").is_none_or(|ty| Some(ty) == known.get("type")) {
+        arg.extend(known.as_object().unwrap_or(&empty).clone());
     }
+    arg.extend(given.clone());
     arg.into()
 }
 
