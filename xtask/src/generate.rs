@@ -2,6 +2,8 @@
 
 #[cfg(feature = "gen")]
 mod content;
+#[cfg(feature = "gen")]
+mod fields;
 
 /// Says what to do with the generated files.
 #[derive(clap::Args)]

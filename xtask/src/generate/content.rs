@@ -12,6 +12,7 @@ use synapsor_core::draft;
 use synapsor_core::problem::Level;
 use synapsor_core::wire;
 
+use super::fields;
 use crate::process;
 
 /// Lists everything generated: a file, or a folder that holds nothing else, and the function that makes it.
@@ -23,6 +24,7 @@ const GENERATED: &[(&str, Made)] = &[
     ("schemas/execution-receipt.v1.schema.json", Made::File(schema_of::<wire::receipt::ExecutionReceipt>)),
     ("schemas/envelope.v2.schema.json", Made::File(schema_of::<wire::envelope::Envelope>)),
     ("docs/codes", Made::Folder(code_pages)),
+    ("docs/capabilities.md", Made::File(fields::page)),
     ("docs/cli.md", Made::File(cli_reference)),
 ];
 
