@@ -33,6 +33,22 @@ fn the_inspector() {
     check("inspector.cjs", "inspector", &[("default", LEGACY), ("modern", MODERN)]);
 }
 
+/// The examples do by themselves what a model would do.
+#[test]
+fn the_examples_of_the_openai_agents_sdk() {
+    for over_http in [false, true] {
+        let env = billing();
+        let server = over_http.then(|| env.spawn_http(["--alias-mode", "openai"]));
+        let folder = if over_http { "openai-agents-http" } else { "openai-agents-stdio" };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(folder).join("agent.py");
+        let args: Vec<String> = server.iter().map(|server| format!("http://{}/mcp", server.address())).collect();
+        let output = env.python_client(&script, &args);
+        assert_eq!(output.status, 0, "{folder}: {}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("billing__propose_late_fee_waiver"), "{}", output.stdout);
+        assert!(output.stdout.contains("\nproposed: "), "{}", output.stdout);
+    }
+}
+
 /// Lets the script talk to the server in each era, over pipes and over HTTP, every time on a fresh ledger, and checks which
 /// revision came of it.
 #[track_caller]
