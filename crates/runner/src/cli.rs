@@ -4,6 +4,7 @@ pub mod activity;
 pub mod apply;
 pub mod audit;
 mod batch;
+pub mod benchmark;
 pub mod completions;
 pub mod config;
 pub mod database;
@@ -143,6 +144,9 @@ enum Command {
     Audit(audit::Args),
     /// Check that everything is as the configuration needs it.
     Doctor(doctor::Args),
+    /// Measure what the ways to a database cost a model.
+    #[command(subcommand)]
+    Benchmark(benchmark::Command),
     /// Explain a code.
     Explain(explain::Args),
     /// Print a shell's completion script, the manual pages or the command reference.
@@ -214,6 +218,7 @@ async fn run(command: Command, out: &Out) -> Ended {
         Command::Writeback(command) => writeback::run(command, out).await,
         Command::Audit(args) => audit::run(&args, out).await,
         Command::Doctor(args) => doctor::run(args, out).await,
+        Command::Benchmark(command) => benchmark::run(command, out).await,
         Command::Explain(args) => explain::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Validate(args) => validate::run(&args, out),

@@ -1,8 +1,8 @@
 //! `demo`
 
-mod agent;
+pub(super) mod agent;
 mod inspect;
-mod scene;
+pub(super) mod scene;
 mod story;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "in a test a panic is the report")]
 
 mod audit;
+mod benchmark;
 mod examples;
 mod init;
 mod inspect;

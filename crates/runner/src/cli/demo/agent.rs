@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use super::scene::Scene;
 
 /// A connected client.
-pub(super) struct Agent {
+pub(in crate::cli) struct Agent {
     server: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -23,11 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Agent {
     /// Starts `mcp serve` for the scene and shakes hands.
-    pub(super) async fn connect(scene: &Scene, program: &std::path::Path) -> Result<Self, Refusal> {
+    pub(in crate::cli) async fn connect(scene: &Scene, program: &std::path::Path) -> Result<Self, Refusal> {
         let mut server = Command::new(program)
             .args(["mcp", "serve"])
             .current_dir(scene.dir())
             .envs(scene.variables())
+            // The scene has a ledger and a configuration of its own.
+            .env_remove("SYNAPSOR_LOCAL_STORE")
+            .env_remove("SYNAPSOR_MCP_CONFIG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -48,21 +51,26 @@ impl Agent {
         Ok(agent)
     }
 
-    /// The names of the tools it is offered.
-    pub(super) async fn tools(&mut self) -> Result<Vec<String>, Refusal> {
+    /// The tools it is offered, as they are listed.
+    pub(in crate::cli) async fn listed(&mut self) -> Result<Vec<Json>, Refusal> {
         let result = self.request("tools/list", json!({})).await?;
-        let tools = result.get("tools").and_then(Json::as_array).cloned().unwrap_or_default();
+        Ok(result.get("tools").and_then(Json::as_array).cloned().unwrap_or_default())
+    }
+
+    /// Their names.
+    pub(in crate::cli) async fn tools(&mut self) -> Result<Vec<String>, Refusal> {
+        let tools = self.listed().await?;
         Ok(tools.iter().filter_map(|tool| tool.get("name").and_then(Json::as_str)).map(str::to_owned).collect())
     }
 
     /// Calls a tool; gives back the structured result.
-    pub(super) async fn call(&mut self, tool: &str, arguments: &Json) -> Result<Json, Refusal> {
+    pub(in crate::cli) async fn call(&mut self, tool: &str, arguments: &Json) -> Result<Json, Refusal> {
         let result = self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await?;
         Ok(result.get("structuredContent").cloned().unwrap_or(Json::Null))
     }
 
     /// Ends the session by closing the server's stdin, and waits until it is gone.
-    pub(super) async fn leave(self) -> Result<(), Refusal> {
+    pub(in crate::cli) async fn leave(self) -> Result<(), Refusal> {
         let Self { mut server, input, .. } = self;
         drop(input);
         match tokio::time::timeout(PATIENCE, server.wait()).await {

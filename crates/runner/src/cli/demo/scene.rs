@@ -8,14 +8,16 @@ use synapsor_core::config::{self, ReadOptions};
 use synapsor_core::contract::EngineKind;
 use synapsor_core::id::Ident;
 use synapsor_core::refusal::Refusal;
+use synapsor_core::sql::Sql;
 use synapsor_core::sql::receipts::{self, Place};
+use synapsor_core::value::Cell;
 use synapsor_db::engine::{Access, Engine, Role};
 
 use crate::app::Stop;
 use crate::clock;
 
 /// The folder and what it holds.
-pub(super) struct Scene {
+pub(in crate::cli) struct Scene {
     dir: PathBuf,
 }
 
@@ -37,7 +39,7 @@ const ENV: [(&str, &str); 2] = [("BILLING_READ_URL", "sqlite:billing.db"), ("BIL
 
 impl Scene {
     /// The scene of that folder, as it is.
-    pub(super) fn at(dir: &Path) -> Result<Self, Refusal> {
+    pub(in crate::cli) fn at(dir: &Path) -> Result<Self, Refusal> {
         if !dir.join(MARKER).exists() {
             return Err(Refusal::new(Code::Usage, format!("there is no demo in `{}`", dir.display()))
                 .with_fix("run `synapsor-runner demo` first"));
@@ -46,7 +48,7 @@ impl Scene {
     }
 
     /// Makes the folder, or makes it anew if an earlier demo made it.
-    pub(super) async fn make(dir: &Path) -> Result<Self, Stop> {
+    pub(in crate::cli) async fn make(dir: &Path) -> Result<Self, Stop> {
         let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if occupied && !dir.join(MARKER).exists() {
             return Err(Refusal::new(Code::OutputExists, format!("`{}` holds files that no demo made", dir.display()))
@@ -77,18 +79,23 @@ impl Scene {
     }
 
     /// The folder.
-    pub(super) fn dir(&self) -> &Path {
+    pub(in crate::cli) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The variables that the configuration names.
-    pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(in crate::cli) fn variables(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         ENV.into_iter()
     }
 
     /// What someone does in the billing application itself, behind the agent's back.
-    pub(super) async fn elsewhere(&self, sql: &str) -> Result<(), Stop> {
+    pub(in crate::cli) async fn elsewhere(&self, sql: &str) -> Result<(), Stop> {
         Ok(self.database()?.migrate(&[sql.to_owned()]).await?)
+    }
+
+    /// What the database answers to a statement that reads.
+    pub(in crate::cli) async fn read(&self, sql: &Sql) -> Result<Vec<Vec<Cell>>, Stop> {
+        Ok(self.database()?.read(sql).await?)
     }
 
     fn database(&self) -> Result<Engine, Stop> {
