@@ -15,7 +15,6 @@ pub(crate) fn run_ci() -> Result<ExitCode, String> {
     })?;
     step("generated files", || generate::run_gen(&generate::Args { check: true }))?;
     step("dependencies", check_dependencies)?;
-    step("release build", || run(cargo(&["build", "--release", "--locked", "--package", "synapsor-runner"])))?;
     eprintln!("xtask: tests");
     test::run_tests(&test::Args::default())
 }

@@ -13,13 +13,16 @@ pub(crate) struct Args {
     pub(crate) check: bool,
 }
 
-/// Builds this tool together with the code, and has that write or check the files.
+/// Builds this tool together with the code, and has that write or check the files. A check comes before the tests, so it
+/// builds with what they need, and nothing is built twice.
 #[cfg(not(feature = "gen"))]
 pub(crate) fn run_gen(args: &Args) -> Result<(), String> {
-    let mut command =
-        crate::process::cargo(&["run", "--quiet", "--package", "xtask", "--features", "gen", "--", "gen"]);
-    command.args(args.check.then_some("--check"));
-    crate::process::run(command)
+    let mut build = crate::process::cargo(&["build", "--quiet", "--workspace", "--bins"]);
+    build.args(args.check.then_some("--tests")).args(["--features", crate::test::FEATURES]);
+    crate::process::run(build)?;
+    let mut built = std::process::Command::new(crate::process::root().join("target/debug/xtask"));
+    built.arg("gen").args(args.check.then_some("--check"));
+    crate::process::run(built)
 }
 
 /// Writes the files, or reports each that differs.

@@ -6,7 +6,7 @@ use synapsor_testkit::PYTHON;
 use synapsor_testkit::servers::Servers;
 
 use crate::process::{cargo, succeeds};
-use crate::test::release_binaries;
+use crate::test::binaries;
 use crate::{oracle, packages, python};
 
 /// How many proposals a storm is about.
@@ -27,7 +27,7 @@ pub(crate) fn run_soak(args: &Args) -> Result<ExitCode, String> {
     if !succeeds(&mut cargo(&["nextest", "--version"])) {
         return Err("cargo-nextest is missing: install it with `cargo install cargo-nextest --locked`".to_owned());
     }
-    let binaries = release_binaries()?;
+    let binaries = binaries()?;
     let run = |servers: &Servers, tests: &[&str], proposals: &str| {
         let mut command = cargo(&["nextest", "run", "--profile", "soak", "--features", "synapsor-runner/faults"]);
         command.args(tests).envs(servers.env()).envs(binaries.clone());

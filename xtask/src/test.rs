@@ -10,6 +10,8 @@ use synapsor_testkit::servers::Servers;
 use crate::process::{cargo, root, run, succeeds};
 use crate::{node, packages, python};
 
+/// What the tests and what they share a build with are built with: with other features, all is built again.
+pub(crate) const FEATURES: &str = "xtask/gen,xtask/bench,synapsor-runner/faults";
 /// Names the variable that holds the path of the release binary, for tests through it.
 const RELEASE: &str = "SYNAPSOR_TEST_RELEASE";
 /// Names the variable that holds the path of the same, but with the points at which tests kill it.
@@ -38,8 +40,8 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     let mut tests =
         if succeeds(&mut cargo(&["nextest", "--version"])) { cargo(&["nextest", "run"]) } else { cargo(&["test"]) };
     if !narrowed {
-        tests.args(["--workspace", "--features", "xtask/gen,xtask/bench,synapsor-runner/faults"]);
-        tests.envs(release_binaries()?);
+        tests.args(["--workspace", "--features", FEATURES]);
+        tests.envs(binaries()?);
     }
     tests.args(&args.filters).envs(servers.env()).envs(node).envs(FUZZ).env(PYTHON, python);
     // Nothing is printed after the runner's own summary, failed or not.
@@ -47,21 +49,14 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the program as it ships, and with points to kill it at, and returns the variables that say where they are.
-pub(crate) fn release_binaries() -> Result<[(&'static str, PathBuf); 2], String> {
-    let build = ["build", "--release", "--locked", "--quiet", "--package", "synapsor-runner"];
-    let built = root().join("target/release/synapsor-runner");
-    let faults = root().join("target/release/synapsor-runner-faults");
-    let mut with_points = cargo(&build);
-    with_points.args(["--features", "faults"]);
-    run(with_points)?;
-    fs::copy(&built, &faults).map_err(|e| format!("{}: {e}", faults.display()))?;
-    run(cargo(&build))?;
-    for (binary, expected) in [(&built, false), (&faults, true)] {
-        let bytes = fs::read(binary).map_err(|e| format!("{}: {e}", binary.display()))?;
-        if bytes.windows(ORDER.len()).any(|window| window == ORDER) != expected {
-            return Err(format!("{} has points to be killed at: {}", binary.display(), !expected));
-        }
+/// Builds the program as it ships, and returns the variables that say where it is, and where the one is that has points
+/// to kill it at: that is the tests' own, built with the workspace, because another optimised build would take minutes.
+pub(crate) fn binaries() -> Result<[(&'static str, PathBuf); 2], String> {
+    run(cargo(&["build", "--release", "--locked", "--quiet", "--package", "synapsor-runner"]))?;
+    let release = root().join("target/release/synapsor-runner");
+    let bytes = fs::read(&release).map_err(|e| format!("{}: {e}", release.display()))?;
+    if bytes.windows(ORDER.len()).any(|window| window == ORDER) {
+        return Err(format!("{} has points to be killed at", release.display()));
     }
-    Ok([(RELEASE, built), (FAULTS, faults)])
+    Ok([(RELEASE, release), (FAULTS, root().join("target/debug/synapsor-runner"))])
 }

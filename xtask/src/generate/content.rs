@@ -13,7 +13,6 @@ use synapsor_core::problem::Level;
 use synapsor_core::wire;
 
 use super::fields;
-use crate::process;
 
 /// Lists everything generated: a file, or a folder that holds nothing else, and the function that makes it.
 const GENERATED: &[(&str, Made)] = &[
@@ -22,6 +21,8 @@ const GENERATED: &[(&str, Made)] = &[
     ("schemas/change-set.v1.schema.json", Made::File(schema_of::<wire::change_set::ChangeSet>)),
     ("schemas/writeback-job.v1.schema.json", Made::File(schema_of::<wire::job::WritebackJob>)),
     ("schemas/execution-receipt.v1.schema.json", Made::File(schema_of::<wire::receipt::ExecutionReceipt>)),
+    ("schemas/synapsor.app-handler-request.v1.json", Made::File(schema_of::<wire::handler::HandlerRequest>)),
+    ("schemas/synapsor.app-handler-receipt.v1.json", Made::File(schema_of::<wire::handler::HandlerReceipt>)),
     ("schemas/envelope.v2.schema.json", Made::File(schema_of::<wire::envelope::Envelope>)),
     ("docs/codes", Made::Folder(code_pages)),
     ("docs/capabilities.md", Made::File(fields::page)),
@@ -98,9 +99,8 @@ fn schema_of<T: schemars::JsonSchema>() -> Result<String, String> {
     Ok(schema + "\n")
 }
 
-/// Asks the program itself, built with the features that the tests build it with too.
+/// Asks the program itself, which was built beside this one.
 fn cli_reference() -> Result<String, String> {
-    process::run(process::cargo(&["build", "--quiet", "--workspace", "--bin", "synapsor-runner"]))?;
     let ours = std::env::current_exe().map_err(|e| e.to_string())?;
     let mut command = Command::new(ours.with_file_name("synapsor-runner"));
     let output = command.args(["completions", "markdown"]).env_clear().output().map_err(|e| e.to_string())?;

@@ -36,7 +36,7 @@ pub(crate) fn shipped() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_synapsor-runner").into(), PathBuf::from)
 }
 
-/// The binary that dies and stops at named points: of the release profile where the whole suite runs.
+/// The binary that dies and stops at named points.
 pub(crate) fn faulty() -> PathBuf {
     std::env::var_os("SYNAPSOR_TEST_FAULTS").map_or_else(|| env!("CARGO_BIN_EXE_synapsor-runner").into(), PathBuf::from)
 }
