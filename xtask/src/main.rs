@@ -9,6 +9,7 @@ mod oracle;
 mod packages;
 mod process;
 mod python;
+mod sdk;
 mod soak;
 mod test;
 mod tidy;

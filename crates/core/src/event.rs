@@ -160,16 +160,23 @@ pub struct Claim {
     pub runner_id: String,
     /// When others may fence it, RFC 3339 UTC.
     pub lease_expires_at: String,
-    /// The receipt table it writes to, and the table's own identity: reconcile uses exactly these.
+    /// The receipt table it writes to, and the table's own identity: reconcile uses exactly these. Empty where an app's
+    /// handler writes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub receipts_schema: String,
     /// See `receipts_schema`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub receipts_table: String,
     /// See `receipts_schema`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub receipts_id: String,
     /// The server that was claimed on, where the engine tells servers apart: after a failover the present one cannot say
     /// what the lost one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_id: Option<String>,
+    /// The executor whose handler writes, in place of the runner; reconcile asks exactly that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
 }
 
 /// An attempt that ended without effect for a passing reason.

@@ -74,6 +74,7 @@ pub(crate) fn proposal() -> Capability {
                 require_fresh_read: false,
             },
             approval: ApprovalRule::default(),
+            executor: None,
         }),
     }
 }
@@ -98,6 +99,7 @@ pub(crate) fn contract(engine: EngineKind) -> Contract {
         result_format: ResultFormat::V2,
         storage: Storage { sqlite_path: "./.synapsor/local.db".to_owned(), durability: Durability::Full },
         sources: BTreeMap::from([(ident("app"), source)]),
+        executors: BTreeMap::new(),
         http: Http::default(),
         capabilities: vec![proposal()],
     }
@@ -206,5 +208,6 @@ pub(crate) fn claim() -> Claim {
         receipts_table: "synapsor_writeback_receipts".to_owned(),
         receipts_id: "44444444444444444444".to_owned(),
         server_id: None,
+        executor: None,
     }
 }

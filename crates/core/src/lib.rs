@@ -15,6 +15,7 @@ pub mod digest;
 pub mod draft;
 pub mod event;
 pub mod evidence;
+pub mod handler;
 pub mod id;
 pub mod inspection;
 pub mod plan;

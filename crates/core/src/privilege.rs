@@ -165,7 +165,7 @@ pub fn receipt_relations(place: &Place) -> Vec<Relation> {
 /// the configuration itself leaves them out.
 #[must_use]
 pub fn written_columns(capability: &Capability) -> Vec<Ident> {
-    let Some(rule) = capability.proposal() else { return Vec::new() };
+    let Some(rule) = capability.direct() else { return Vec::new() };
     let tenant = match &capability.target.tenant {
         TenantRule::Column(column) => Some(column.clone()),
         TenantRule::SingleTenantDev => None,
@@ -194,7 +194,7 @@ fn used<'a>(contract: &'a Contract, source: &'a Source) -> impl Iterator<Item = 
 /// The rule by which a capability's proposals are applied; `None` where they never are.
 fn written<'a>(contract: &Contract, source: &Source, capability: &'a Capability) -> Option<&'a ProposalRule> {
     let applied = contract.mode == Mode::Review && !source.read_only;
-    capability.proposal().filter(|_| applied)
+    capability.direct().filter(|_| applied)
 }
 
 fn read_columns(capability: &Capability) -> Vec<Ident> {

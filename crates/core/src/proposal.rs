@@ -26,7 +26,7 @@ pub enum Stage {
         /// The decision it rests on.
         decision: Decision,
         /// Who holds it.
-        claim: Claim,
+        claim: Box<Claim>,
         /// Why the outcome is unknown, if it is.
         doubt: Option<String>,
     },
@@ -93,7 +93,7 @@ impl Stage {
             }
             (Self::Pending | Self::Approved { .. }, Event::ProposalExpired(_)) => Ok(Self::Expired),
             (Self::Approved { decision }, Event::ProposalPendingWorker(claim)) => {
-                Ok(Self::Applying { decision, claim: claim.clone(), doubt: None })
+                Ok(Self::Applying { decision, claim: Box::new(claim.clone()), doubt: None })
             }
             (Self::Applying { decision, claim, .. }, Event::WritebackReleased(release))
                 if release.job_id == claim.job_id =>

@@ -2,6 +2,7 @@
 
 pub mod change_set;
 pub mod envelope;
+pub mod handler;
 pub mod inspection;
 pub mod job;
 pub mod receipt;

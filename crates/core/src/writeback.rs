@@ -7,7 +7,7 @@ mod settle;
 use jiff::Timestamp;
 
 pub use fence::{ANOTHER_SERVER, Fenced, settle_fence};
-pub use record::{receipt, record};
+pub use record::{receipt, record, told};
 pub use settle::settle;
 
 use crate::code::Code;
@@ -22,6 +22,7 @@ use crate::sql::write::{Change, GuardedWrite, Version, VersionMove, guarded_writ
 use crate::sql::{Filter, Sql};
 use crate::value::{Cell, Column, Kind, Native, Table, moment};
 use crate::wire::change_set::ChangeSet;
+use crate::wire::handler::HandlerReceipt;
 use crate::wire::job::idempotency_key;
 use crate::wire::receipt::ReceiptStatus;
 
@@ -105,10 +106,12 @@ pub enum Violation {
 }
 
 /// What an effect means for the proposal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {
     /// It ended for good.
     Settled(Outcome),
+    /// The app's handler says how it ended, for good.
+    Told(Box<HandlerReceipt>),
     /// It failed for a passing reason; the proposal is approved again.
     Released(Code),
     /// Nobody knows yet.
@@ -131,7 +134,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn ended(status: ReceiptStatus, code: Code, reason: impl Into<String>) -> Settlement {
+    pub(crate) fn ended(status: ReceiptStatus, code: Code, reason: impl Into<String>) -> Settlement {
         Settlement::Settled(Self { status, code: Some(code), reason: Some(reason.into()), new_version: None })
     }
 }

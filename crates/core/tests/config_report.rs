@@ -10,7 +10,7 @@ use synapsor_core::contract::{Binding, Contract, Durability, EngineKind, Mode, R
 use synapsor_core::problem::Level;
 
 const BILLING: &str = include_str!("config/valid/postgres-billing.json");
-const HANDLER: &str = include_str!("config/invalid/NOT_SUPPORTED_YET-http-handler.json");
+const HANDLER: &str = include_str!("config/invalid/EXECUTOR_INVALID_IN_READ_ONLY.json");
 
 fn read(text: &str) -> Report {
     config::read(text, &ReadOptions::default())

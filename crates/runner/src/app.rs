@@ -3,9 +3,11 @@
 pub mod apply;
 pub mod batch;
 pub mod call;
+pub mod conformance;
 pub mod decide;
 pub mod doctor;
 pub mod export;
+pub mod handler;
 pub mod limits;
 pub mod load;
 pub mod lookup;

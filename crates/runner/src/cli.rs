@@ -14,6 +14,7 @@ pub mod events;
 pub mod evidence;
 pub mod explain;
 pub mod filter;
+pub mod handler;
 pub mod init;
 pub mod inspect;
 pub mod markdown;
@@ -140,6 +141,9 @@ enum Command {
     /// Prepare a source database for applying.
     #[command(subcommand)]
     Writeback(writeback::Command),
+    /// Make and test handlers: apps that write approved changes themselves.
+    #[command(subcommand)]
+    Handler(handler::Command),
     /// Review what the tools of an MCP server let a model do to a database.
     Audit(audit::Args),
     /// Check that everything is as the configuration needs it.
@@ -216,6 +220,7 @@ async fn run(command: Command, out: &Out) -> Ended {
         Command::Shadow(command) => shadow::run(command, out).await,
         Command::Store(command) => store::run(command, out).await,
         Command::Writeback(command) => writeback::run(command, out).await,
+        Command::Handler(command) => handler::run(command, out).await,
         Command::Audit(args) => audit::run(&args, out).await,
         Command::Doctor(args) => doctor::run(args, out).await,
         Command::Benchmark(command) => benchmark::run(command, out).await,

@@ -36,5 +36,9 @@ pub const PYTHON: &str = "SYNAPSOR_TEST_PYTHON";
 /// Names the variable that holds the path of a Node.
 pub const NODE: &str = "SYNAPSOR_TEST_NODE";
 
+/// Names the variable that holds the folder of the packed handler SDKs: `typescript` with the package and its drivers in
+/// `node_modules`, and `python` with the wheel.
+pub const SDK: &str = "SYNAPSOR_TEST_SDK";
+
 /// Names the variable that holds the folder of the JavaScript packages: MCP clients and the conformance suite.
 pub const NODE_MODULES: &str = "SYNAPSOR_TEST_NODE_MODULES";

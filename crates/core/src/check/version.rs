@@ -23,7 +23,9 @@ pub fn check(target: Target<'_>, described: Option<&value::Column>) -> Option<Ch
     let (Some(described), Some(listed)) = (described, target.table.column(column.as_str())) else {
         return Some(Check::fail(ID, format!("{name} has no column `{column}` that the reader can see"), fix));
     };
+    let moved_by_app = rule.executor.is_some();
     if let Some(why) = mover(rule.guard.advance, described)
+        && !moved_by_app
         && !rule.patch.iter().any(|(patched, _)| patched == column)
     {
         let message = format!("version column `{column}` of {name}: {why}");

@@ -15,7 +15,7 @@ use super::target::{self, TARGET};
 use super::transitions::{BOUNDS_BY_COLUMN, GUARDS_BY_COLUMN};
 use super::tree::Node;
 use crate::contract::{Capability, CapabilityKind, Mode, TrustRule};
-use crate::id::{CapabilityName, Ident};
+use crate::id::{CapabilityName, Ident, SafeName};
 use crate::redact::is_secret_name;
 
 pub(crate) static CAPABILITY: Section = Section {
@@ -199,13 +199,13 @@ fn build_one(node: Node<'_>, parts: &Parts<'_>, problems: &mut Problems) -> Opti
     check_proposal_fields(node, is_proposal, problems);
     let source = source(node, parts, problems);
     let trust = trust(node, parts, problems);
-    check_executor(node, parts, is_proposal, problems);
+    let executor = check_executor(node, parts, is_proposal, problems);
     let target = target::build(node, source.as_ref().and_then(|name| parts.sources.get(name)), problems);
     let args = args::build(node, problems);
     let lookup_arg = lookup(node, problems);
     check_columns(node, problems);
     let kind = if is_proposal {
-        proposal::build(node, problems).map(CapabilityKind::Proposal)
+        proposal::build(node, executor, problems).map(CapabilityKind::Proposal)
     } else {
         node.get_text("kind").map(|_| CapabilityKind::Read)
     };
@@ -273,10 +273,27 @@ fn trust(node: Node<'_>, parts: &Parts<'_>, problems: &mut Problems) -> Option<T
     context.clone()
 }
 
-fn check_executor(node: Node<'_>, parts: &Parts<'_>, is_proposal: bool, problems: &mut Problems) {
+/// A handler guards by tenant and version: what has neither cannot be handed to one.
+fn check_handled(node: Node<'_>, problems: &mut Problems) {
+    if let Some(weak) = node.get("conflict_guard").and_then(|guard| guard.get("weak_guard_ack"))
+        && weak.flag() == Some(true)
+    {
+        let message = "an app's handler notices a changed row by its version column only";
+        problems.add(&code::HANDLER_NEEDS_VERSION, weak, message);
+    }
+    if let Some(dev) = node.get("target").and_then(|target| target.get("single_tenant_dev"))
+        && dev.flag() == Some(true)
+    {
+        let message = "an app's handler guards each row by its tenant column";
+        problems.add(&code::HANDLER_NEEDS_TENANT, dev, message);
+    }
+}
+
+/// The name of the handler that writes the changes; `None` if the runner does.
+fn check_executor(node: Node<'_>, parts: &Parts<'_>, is_proposal: bool, problems: &mut Problems) -> Option<SafeName> {
     let executor = node.get("executor");
     if executor.is_some_and(|executor| executor.text().is_none_or(|text| text.trim().is_empty())) {
-        return;
+        return None;
     }
     let name = node.get_text("executor");
     let reference = executors::resolve(parts.root, name);
@@ -284,12 +301,14 @@ fn check_executor(node: Node<'_>, parts: &Parts<'_>, is_proposal: bool, problems
         let message = format!("there is no executor {}", quoted(name.unwrap_or_default()));
         problems.add(&code::UNKNOWN_EXECUTOR, executor, message);
     }
+    if is_proposal && reference == Reference::Handler {
+        check_handled(node, problems);
+        return name.and_then(|name| SafeName::parse(name).ok());
+    }
     let writes = is_proposal && reference == Reference::Direct && parts.mode == Some(Mode::Review);
-    let Some((name, source)) = node.get_text("source").and_then(|name| {
+    let (name, source) = node.get_text("source").and_then(|name| {
         Some((name, parts.root.get("sources")?.get(name).filter(|source| writes && source.is_object())?))
-    }) else {
-        return;
-    };
+    })?;
     if source.get_flag("read_only") == Some(true) {
         let message = format!("the source {} is read-only, but this capability writes to it directly", quoted(name));
         match executor {
@@ -301,6 +320,7 @@ fn check_executor(node: Node<'_>, parts: &Parts<'_>, is_proposal: bool, problems
         let message = format!("proposals of {capability} cannot be applied without `write_url_env`");
         problems.absent(&code::WRITEBACK_DISABLED, source, "write_url_env", message);
     }
+    None
 }
 
 fn lookup(node: Node<'_>, problems: &mut Problems) -> Option<Ident> {

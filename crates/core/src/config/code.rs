@@ -184,6 +184,10 @@ codes! {
         "use `bearer_env`";
     Error EXECUTOR_TOKEN_ENV_REQUIRED "an executor's `auth.token_env` is missing or is not the name of an environment variable"
         "name the variable that holds the token, such as `SYNAPSOR_APP_WRITEBACK_TOKEN`";
+    Error HANDLER_NEEDS_VERSION "changes are handed to the app's handler, but no version column shows whether the row changed"
+        "name the version column in `conflict_guard.column`";
+    Error HANDLER_NEEDS_TENANT "changes are handed to the app's handler, but no tenant column says whose row it is"
+        "name the tenant column in `target.tenant_key`";
     Error EXECUTOR_INVALID_IN_READ_ONLY "`mode` is `read_only`, but a handler for writes is configured"
         "remove the executor, or serve this file with `--read-only` and another `mode`";
 

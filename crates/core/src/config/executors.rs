@@ -1,4 +1,7 @@
-//! How approved changes are written. Only direct writes have landed; handlers are checked and refused.
+//! How approved changes are written: by the runner, or by an app's handler.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -6,7 +9,8 @@ use super::code;
 use super::report::Problems;
 use super::shape::{Field, Items, Literal, Name, Section, Shape};
 use super::tree::Node;
-use crate::contract::Mode;
+use crate::contract::{Executor, Mode, Way};
+use crate::id::{EnvName, SafeName};
 
 pub(crate) static EXECUTOR: Section = Section {
     name: "executor",
@@ -16,7 +20,7 @@ pub(crate) static EXECUTOR: Section = Section {
         Field::new(
             "type",
             "`sql_update`: one guarded UPDATE by the runner. `http_handler` and `command_handler` hand the change to \
-             the app, and are not supported yet",
+             the app",
             Shape::Word(&["sql_update", "http_handler", "command_handler"]),
             &code::INVALID_EXECUTOR_TYPE,
         )
@@ -47,7 +51,7 @@ pub(crate) static EXECUTOR: Section = Section {
             Shape::Whole { from: 1, to: 2_147_483_647 },
             &code::INVALID_HANDLER_TIMEOUT,
         )
-        .default(Literal::Whole(5000)),
+        .default(Literal::Whole(DEFAULT_TIMEOUT_MS)),
         Field::new(
             "command_env",
             "Command handler: the variable that holds the command",
@@ -106,18 +110,43 @@ pub(crate) fn check(root: Node<'_>, mode: Option<Mode>, problems: &mut Problems)
         if node.key() == Some(DIRECT) {
             problems.add_key(&code::INVALID_EXECUTOR_NAME, node, "the name `sql_update` stands for direct writes");
         }
-        if problems.read_only {
-            continue;
-        }
-        let word = kind.text().unwrap_or_default();
-        if mode == Some(Mode::ReadOnly) {
-            let message = format!("`{word}` has no place where nothing is written");
+        if mode == Some(Mode::ReadOnly) && !problems.read_only {
+            let message = format!("`{}` has no place where nothing is written", kind.text().unwrap_or_default());
             problems.add(&code::EXECUTOR_INVALID_IN_READ_ONLY, kind, message);
-        } else {
-            problems.add(&code::NOT_SUPPORTED_YET, kind, format!("the executor type `{word}` is not supported yet"));
         }
     }
 }
+
+/// The handlers; one that is wrong is left out, and was reported.
+pub(crate) fn build(root: Node<'_>) -> BTreeMap<SafeName, Executor> {
+    let executors = root.get("executors").into_iter().flat_map(|executors| executors.entries());
+    executors.filter_map(build_one).map(|executor| (executor.name.clone(), executor)).collect()
+}
+
+fn build_one(node: Node<'_>) -> Option<Executor> {
+    let way = match node.get_text("type")? {
+        "http_handler" => Way::Http {
+            url_env: node.get_env("url_env")?,
+            method: node.get_text("method").unwrap_or("POST").to_owned(),
+            token_env: node.get("auth").and_then(|auth| auth.get_env("token_env")),
+            signing_secret_env: node.get_env("signing_secret_env"),
+        },
+        "command_handler" => Way::Command {
+            command_env: node.get_env("command_env")?,
+            pass_env: node
+                .get("pass_env")
+                .into_iter()
+                .flat_map(|list| list.items())
+                .filter_map(|item| EnvName::parse(item.text()?).ok())
+                .collect(),
+        },
+        _ => return None,
+    };
+    let timeout = Duration::from_millis(node.get_whole("timeout_ms").unwrap_or(DEFAULT_TIMEOUT_MS));
+    Some(Executor { name: SafeName::parse(node.key()?).ok()?, way, timeout })
+}
+
+const DEFAULT_TIMEOUT_MS: u64 = 5000;
 
 const DIRECT: &str = "sql_update";
 

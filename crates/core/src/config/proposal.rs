@@ -11,7 +11,7 @@ use super::shape::{Field, Literal, Name, Section, Shape};
 use super::transitions;
 use super::tree::Node;
 use crate::contract::{Advance, ApprovalRule, Binding, ConflictGuard, Cover, ProposalRule};
-use crate::id::Ident;
+use crate::id::{Ident, SafeName};
 
 pub(crate) static BINDING: Section = Section {
     name: "binding",
@@ -132,7 +132,7 @@ fn guard_rules() -> Json {
 }
 
 /// The proposal's rule; `None` if it is wrong.
-pub(crate) fn build(capability: Node<'_>, problems: &mut Problems) -> Option<ProposalRule> {
+pub(crate) fn build(capability: Node<'_>, executor: Option<SafeName>, problems: &mut Problems) -> Option<ProposalRule> {
     let patch = patch(capability, problems);
     check_allowed(capability, problems);
     let guard = guard(capability, problems);
@@ -146,6 +146,7 @@ pub(crate) fn build(capability: Node<'_>, problems: &mut Problems) -> Option<Pro
         transitions: transitions?,
         guard: guard?,
         approval,
+        executor,
     })
 }
 

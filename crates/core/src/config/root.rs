@@ -207,6 +207,7 @@ pub(crate) fn build(root: Node<'_>, problems: &mut Problems) -> Option<Contract>
         result_format: result_format(root),
         storage: storage(root),
         sources: parts.sources,
+        executors: executors::build(root),
         http,
         capabilities,
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Number, Value as Json};
 
-use crate::id::Ident;
+use crate::id::{Ident, SafeName};
 
 /// What a proposal may change, and under which guards.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct ProposalRule {
     pub guard: ConflictGuard,
     /// Who decides.
     pub approval: ApprovalRule,
+    /// The executor whose handler writes it; `None` = the runner, by one guarded update.
+    pub executor: Option<SafeName>,
 }
 
 /// Where a patched column's value comes from.

@@ -10,7 +10,7 @@ use crate::args::Args;
 use crate::code::Code;
 use crate::contract::{Binding, Capability, Cover, Mode, ProposalRule, Source, TenantRule};
 use crate::evidence;
-use crate::id::{EvidenceId, Ident, ProposalId};
+use crate::id::{EvidenceId, Ident, ProposalId, SafeName};
 use crate::plan::{ReadPlan, Row};
 use crate::redact;
 use crate::refusal::Refusal;
@@ -80,7 +80,7 @@ pub fn draft(material: &Material<'_>, stamp: &Stamp<'_>) -> Result<ChangeSet, Re
     let keep = |column: &Ident| evidence::kept(row, column, stamp.secret);
     let before = evidence::shown(row, &capability.all_columns(), stamp.secret);
     let shown_patch: Map<String, Json> =
-        patch.iter().map(|(column, cell)| (column.name.as_str().to_owned(), cell.json())).collect();
+        patch.iter().map(|(column, cell)| (column.as_str().to_owned(), cell.json())).collect();
     let mut after = before.clone();
     for (column, value) in &shown_patch {
         after.insert(column.clone(), value.clone());
@@ -135,7 +135,7 @@ pub fn draft(material: &Material<'_>, stamp: &Stamp<'_>) -> Result<ChangeSet, Re
         writeback: WritebackRef {
             status: "not_applied".to_owned(),
             mode: "trusted_worker_required".to_owned(),
-            executor: "sql_update".to_owned(),
+            executor: capability.executor().map_or("sql_update", SafeName::as_str).to_owned(),
         },
         source_database_mutated: false,
         created_at: stamp.now.to_string(),
@@ -146,7 +146,7 @@ pub fn draft(material: &Material<'_>, stamp: &Stamp<'_>) -> Result<ChangeSet, Re
         exact: ExactChange {
             version: version.as_ref().map(|(_, cell)| Exact::from(*cell)),
             before: exact_before,
-            patch: patch.iter().map(|(column, cell)| (column.name.as_str().to_owned(), Exact::from(cell))).collect(),
+            patch: patch.iter().map(|(column, cell)| (column.as_str().to_owned(), Exact::from(cell))).collect(),
         },
         integrity: Integrity { proposal_hash: String::new() },
     };
@@ -165,6 +165,10 @@ fn tenant_guard(capability: &Capability, scope: &Scope) -> ColumnValue {
 }
 
 fn check_target(capability: &Capability, rule: &ProposalRule, table: &Table) -> Result<(), Refusal> {
+    // What only matters to the runner's own update: an app knows its views, cascades and computed columns.
+    if rule.executor.is_some() {
+        return Ok(());
+    }
     let target = format!("{}.{}", capability.target.schema, capability.target.table);
     if let Some(refused) = table.refused {
         return Err(Refusal::new(Code::RefusedTarget, format!("`{target}` is {}", refused.words())));
@@ -185,7 +189,7 @@ fn check_target(capability: &Capability, rule: &ProposalRule, table: &Table) -> 
 }
 
 /// The columns to set, in the form the database will store. An omitted optional argument leaves its column out.
-fn patch(material: &Material<'_>, rule: &ProposalRule) -> Result<Vec<(Column, Cell)>, Refusal> {
+fn patch(material: &Material<'_>, rule: &ProposalRule) -> Result<Vec<(Ident, Cell)>, Refusal> {
     let mut patch = Vec::new();
     for (name, binding) in &rule.patch {
         let value = match binding {
@@ -196,14 +200,18 @@ fn patch(material: &Material<'_>, rule: &ProposalRule) -> Result<Vec<(Column, Ce
             },
         };
         let Some(column) = material.table.column(name) else {
+            if rule.executor.is_some() {
+                let cell = as_given(value);
+                refuse_secret(name, &cell)?;
+                patch.push((name.clone(), cell));
+                continue;
+            }
             return Err(Refusal::new(Code::ObjectMissing, format!("the target has no column `{name}`")));
         };
         let cell = normalise::normalise(column, value)
             .map_err(|why| Refusal::new(Code::InvalidArgument, format!("`{name}` {why}")))?;
-        if redact::is_secret(&cell) {
-            return Err(Refusal::new(Code::PolicyViolation, format!("the value for `{name}` looks like a secret")));
-        }
-        patch.push((column.clone(), cell));
+        refuse_secret(name, &cell)?;
+        patch.push((name.clone(), cell));
     }
     if patch.is_empty() {
         return Err(Refusal::new(Code::InvalidArgument, "nothing to change: every optional argument was omitted"));
@@ -211,12 +219,33 @@ fn patch(material: &Material<'_>, rule: &ProposalRule) -> Result<Vec<(Column, Ce
     Ok(patch)
 }
 
-fn check_bounds(rule: &ProposalRule, patch: &[(Column, Cell)]) -> Result<(), Refusal> {
+/// A value that goes to a handler and to no column: as the argument was.
+fn as_given(value: &Json) -> Cell {
+    match value {
+        Json::Null => Cell::null(Kind::Text),
+        Json::Bool(flag) => Cell::new(Kind::Boolean, Some(flag.to_string())),
+        Json::Number(number) if number.is_i64() || number.is_u64() => {
+            Cell::new(Kind::Integer, Some(number.to_string()))
+        }
+        Json::Number(number) => Cell::new(Kind::Float, Some(number.to_string())),
+        Json::String(text) => Cell::new(Kind::Text, Some(text.clone())),
+        other => Cell::new(Kind::Json, Some(other.to_string())),
+    }
+}
+
+fn refuse_secret(name: &Ident, cell: &Cell) -> Result<(), Refusal> {
+    if redact::is_secret(cell) {
+        return Err(Refusal::new(Code::PolicyViolation, format!("the value for `{name}` looks like a secret")));
+    }
+    Ok(())
+}
+
+fn check_bounds(rule: &ProposalRule, patch: &[(Ident, Cell)]) -> Result<(), Refusal> {
     for (column, cell) in patch {
-        let (Some(bounds), Some(text)) = (rule.bounds.get(&column.name), cell.text()) else { continue };
+        let (Some(bounds), Some(text)) = (rule.bounds.get(column), cell.text()) else { continue };
         let compared =
             |bound: &serde_json::Number| Some(Decimal::parse(text)?.cmp(&Decimal::parse(&bound.to_string())?));
-        let violation = |words: String| Err(Refusal::new(Code::PolicyViolation, format!("`{}` {words}", column.name)));
+        let violation = |words: String| Err(Refusal::new(Code::PolicyViolation, format!("`{column}` {words}")));
         if let Some(minimum) = &bounds.minimum {
             match compared(minimum) {
                 None => return violation("is not a number".to_owned()),
@@ -235,9 +264,9 @@ fn check_bounds(rule: &ProposalRule, patch: &[(Column, Cell)]) -> Result<(), Ref
     Ok(())
 }
 
-fn check_transitions(rule: &ProposalRule, row: &Row, patch: &[(Column, Cell)]) -> Result<(), Refusal> {
+fn check_transitions(rule: &ProposalRule, row: &Row, patch: &[(Ident, Cell)]) -> Result<(), Refusal> {
     for (column, cell) in patch {
-        let Some(transition) = rule.transitions.get(&column.name) else { continue };
+        let Some(transition) = rule.transitions.get(column) else { continue };
         let current = row.cell(&transition.from_column).and_then(Cell::text);
         let allowed = match (current, cell.text()) {
             (Some(current), Some(proposed)) => {
@@ -248,12 +277,10 @@ fn check_transitions(rule: &ProposalRule, row: &Row, patch: &[(Column, Cell)]) -
         if !allowed {
             let options = current.and_then(|current| transition.allowed.get(current)).map(|to| to.join(", "));
             let fix = match options.as_deref() {
-                None | Some("") => format!("no move of `{}` is allowed from its present value", column.name),
-                Some(options) => format!("`{}` may become: {options}", column.name),
+                None | Some("") => format!("no move of `{column}` is allowed from its present value"),
+                Some(options) => format!("`{column}` may become: {options}"),
             };
-            return Err(
-                Refusal::new(Code::PolicyViolation, format!("`{}` may not move that way", column.name)).with_fix(fix)
-            );
+            return Err(Refusal::new(Code::PolicyViolation, format!("`{column}` may not move that way")).with_fix(fix));
         }
     }
     Ok(())
@@ -269,7 +296,9 @@ fn version<'a>(rule: &ProposalRule, table: &'a Table, row: &'a Row) -> Result<Op
         return Err(Refusal::new(Code::PolicyViolation, format!("the row has no version: `{name}` is null"))
             .with_fix("give the column a value and make it NOT NULL"));
     }
-    writeback::can_advance(rule.guard.advance, column, cell)?;
+    if rule.executor.is_none() {
+        writeback::can_advance(rule.guard.advance, column, cell)?;
+    }
     Ok(Some((column, cell)))
 }
 
@@ -278,13 +307,13 @@ fn covered(
     capability: &Capability,
     rule: &ProposalRule,
     version: Option<&Column>,
-    patch: &[(Column, Cell)],
+    patch: &[(Ident, Cell)],
 ) -> Vec<Ident> {
     let cover = rule.guard.cover.unwrap_or_else(|| match version {
         Some(column) if is_fine_grained(column) => Cover::Patched,
         _ => Cover::Visible,
     });
-    let mut columns: Vec<Ident> = patch.iter().map(|(column, _)| column.name.clone()).collect();
+    let mut columns: Vec<Ident> = patch.iter().map(|(column, _)| column.clone()).collect();
     columns.extend(rule.transitions.values().map(|transition| transition.from_column.clone()));
     if cover == Cover::Visible || version.is_none() {
         columns.extend(capability.visible_columns.iter().cloned());

@@ -5,10 +5,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Proposal, Stage};
 use crate::code::Code;
-use crate::contract::{Advance, Binding, Capability, Contract, Cover, Mode, ProposalRule, Source, TenantRule};
+use crate::contract::{
+    Advance, Binding, Capability, Contract, Cover, Executor, Mode, ProposalRule, Source, TenantRule,
+};
 use crate::digest::{self, Digest};
 use crate::event::Decision;
-use crate::id::Ident;
+use crate::id::{Ident, SafeName};
 use crate::refusal::Refusal;
 
 /// A proposal that is approved, unexpired, unchanged and made under the capability as it is reviewed now.
@@ -78,6 +80,16 @@ impl Proposal {
             ));
         }
         Ok(Ready { proposal: self, capability, source, decision })
+    }
+
+    /// The decision that an unfinished request to a handler rests on, if it still holds: the capability is as reviewed,
+    /// and its changes still go to that handler.
+    #[must_use]
+    pub fn standing_decision(&self, contract: &Contract, executor: &Executor) -> Option<&Decision> {
+        let Stage::Applying { decision, .. } = &self.stage else { return None };
+        let (capability, _) = self.current_contract(contract).ok()?;
+        let same = decision.proposal_hash == self.change_set.integrity.proposal_hash;
+        (same && capability.executor() == Some(&executor.name)).then_some(decision)
     }
 
     /// The capability this proposal was made under, if the configuration still holds it unchanged in its reviewed parts
@@ -163,7 +175,7 @@ pub fn reviewed(capability: &Capability, source: &Source) -> Json {
     json!({
         "name": capability.name.as_str(),
         "kind": capability.kind_word(),
-        "executor": "sql_update",
+        "executor": capability.executor().map_or("sql_update", SafeName::as_str),
         "source": source.name.as_str(),
         "engine": source.engine.word(),
         "target": {

@@ -2,6 +2,7 @@
 
 use super::{Filter, Sql, Whose, Writer, column};
 use crate::contract::EngineKind;
+use crate::id::Ident;
 use crate::value::{Column, Kind, Table};
 
 /// Rows asked for: one more than may exist, so that a key that is not unique shows.
@@ -48,6 +49,17 @@ pub fn example(engine: EngineKind, table: &Table, columns: &[Column]) -> Sql {
         out.raw(if index == 0 { " WHERE " } else { " AND " }).name(&column.name).raw(" IS NOT NULL");
     }
     out.raw(" LIMIT ").number(1);
+    out.finish()
+}
+
+/// Counts all rows of a table: for the person who tests a handler with data of their own. Nothing that a model can reach
+/// makes one.
+#[must_use]
+pub fn count(engine: EngineKind, schema: &Ident, table: &Ident) -> Sql {
+    let mut out = Writer::new(engine);
+    let cast = if engine == EngineKind::Mysql { "CHAR" } else { "text" };
+    out.raw("SELECT CAST(count(*) AS ").raw(cast).raw(")").output(Kind::Integer);
+    out.raw(" FROM ").table(schema, table);
     out.finish()
 }
 

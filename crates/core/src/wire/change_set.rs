@@ -150,8 +150,16 @@ pub struct WritebackRef {
     pub status: String,
     /// `trusted_worker_required`.
     pub mode: String,
-    /// `sql_update`.
+    /// `sql_update`, or the name of the executor whose handler writes it.
     pub executor: String,
+}
+
+impl WritebackRef {
+    /// The word in an envelope: `direct_update` or `app_handler`.
+    #[must_use]
+    pub fn face(&self) -> &'static str {
+        if self.executor == "sql_update" { "direct_update" } else { "app_handler" }
+    }
 }
 
 /// A change's values exactly.

@@ -59,7 +59,7 @@ pub struct ProposalFace {
 /// How a proposal would be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WritebackFace {
-    /// `direct_update`.
+    /// `direct_update` or `app_handler`.
     pub mode: String,
     /// Whether it has been applied.
     pub applied: bool,

@@ -23,7 +23,7 @@ pub struct ExecutionReceipt {
     pub runner_id: String,
     /// How it ended.
     pub status: ReceiptStatus,
-    /// Rows changed: 1 when applied, else 0.
+    /// Rows changed: 1 when applied by the runner, as told by an app's handler, else 0.
     pub rows_affected: u64,
     /// One for a proposal, for ever.
     pub idempotency_key: String,
@@ -43,6 +43,9 @@ pub struct ExecutionReceipt {
     /// More about why, in words that are safe to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What an app's handler told of its effects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Json>,
     /// Digest over RFC 8785 canonical JSON of everything above.
     pub receipt_hash: String,
 }

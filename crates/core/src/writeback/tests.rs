@@ -57,6 +57,7 @@ fn told(settlement: &Settlement) -> String {
             let version = outcome.new_version.as_deref().unwrap_or_default();
             format!("{} {code}{version}", outcome.status.word()).trim_end().to_owned()
         }
+        Settlement::Told(said) => said.status.word().to_owned(),
         Settlement::Released(code) => format!("released {}", code.text()),
         Settlement::InDoubt(reason) => format!("in doubt: {reason}"),
         Settlement::ClaimLost => "claim lost".to_owned(),

@@ -171,6 +171,7 @@ impl Papers {
             receipts_table: self.place.table.as_str().to_owned(),
             receipts_id: RECEIPTS.to_owned(),
             server_id: self.server_id(held.server),
+            executor: None,
         };
         let keys = writeback::keys(change_set, &claim, LEDGER);
         let engine = EngineKind::Postgres;

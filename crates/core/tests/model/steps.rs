@@ -452,7 +452,8 @@ impl Steps<'_> {
                 ReceiptStatus::Failed | ReceiptStatus::Canceled => {}
             },
             Settlement::Released(Code::WritebackBusy) => self.sight(Sight::ReceiptGone),
-            Settlement::Released(_) => {}
+            // The model has no handlers.
+            Settlement::Told(_) | Settlement::Released(_) => {}
             Settlement::InDoubt(_) => self.sight(Sight::InDoubt),
             Settlement::ClaimLost => self.sight(Sight::ClaimLost),
         }

@@ -185,6 +185,7 @@ impl Office {
             receipts_table: place.table.as_str().to_owned(),
             receipts_id: RECEIPTS_ID.to_owned(),
             server_id: None,
+            executor: None,
         };
         let terms = ClaimTerms { ledger_id: "led_1", ledger_head: "1:sha256:1" };
         let keys = writeback::keys(change_set, &claim, terms);

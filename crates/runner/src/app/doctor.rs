@@ -1,5 +1,6 @@
 //! Whether each source's accounts hold what the configuration needs, and no more, and whether its tables suit it.
 
+pub mod handlers;
 pub mod local;
 mod policy;
 mod servers;
@@ -276,7 +277,7 @@ impl Met {
 
 /// Whether a write can move the version; one that stays would be refused (`VERSION_NOT_ADVANCED`).
 fn version_check(capability: &Capability, table: &Table, name: &str) -> Option<Check> {
-    let rule = capability.proposal()?;
+    let rule = capability.direct()?;
     let column = table.column(rule.guard.column.as_ref()?)?;
     let why = mover(rule.guard.advance, column).filter(|_| !rule.patch.iter().any(|(name, _)| *name == column.name))?;
     Some(Check::warn(

@@ -24,6 +24,9 @@ impl App {
             let now = self.now().await?;
             let proposal = self.load(id).await?;
             let ready = proposal.ready(&self.contract, now)?;
+            if let Some(name) = ready.capability().executor() {
+                return Err(Refusal::new(Code::HandlerWrites, format!("handler `{name}` writes the change")).into());
+            }
             let exports = self.exports(id).await?;
             let lease = SignedDuration::from_secs(i64::from(lease_seconds));
             let export = Export {

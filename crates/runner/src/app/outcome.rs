@@ -5,6 +5,7 @@ use synapsor_core::event::{Claim, Event};
 use synapsor_core::id::ProposalId;
 use synapsor_core::proposal::Proposal;
 use synapsor_core::refusal::Refusal;
+use synapsor_core::wire::handler::HandlerStatus;
 use synapsor_core::wire::receipt::{ExecutionReceipt, ReceiptStatus};
 use synapsor_core::writeback::{self, Outcome, Settlement};
 use synapsor_db::ledger::{AppendError, NewEvent};
@@ -69,6 +70,37 @@ fn exit_of(status: ReceiptStatus) -> Exit {
 }
 
 impl App {
+    /// As [`App::record_settlement`] for who holds the claim: what was or may have been written, and could not be
+    /// recorded, is in doubt.
+    pub(super) async fn record_or_doubt(
+        &self,
+        claimed: &Proposal,
+        claim: &Claim,
+        settlement: Settlement,
+    ) -> Result<Option<Applied>, Stop> {
+        const UNRECORDED: &str = "the change was written, but the ledger could not record that";
+        let written = match &settlement {
+            Settlement::Settled(outcome) if outcome.status == ReceiptStatus::Applied => Some(UNRECORDED),
+            Settlement::Told(said) if said.status == HandlerStatus::Applied => Some(UNRECORDED),
+            Settlement::InDoubt(reason) => Some(*reason),
+            _ => None,
+        };
+        match (self.record_settlement(claimed, claim, settlement).await, written) {
+            (Err(stop), Some(reason)) => {
+                let _ = stop.into_refusal(&claim.job_id);
+                Ok(Some(Applied { proposal: claimed.clone(), ending: ApplyEnding::InDoubt(reason.to_owned()) }))
+            }
+            (recorded, _) => recorded,
+        }
+    }
+
+    /// When the proposal was approved, RFC 3339 UTC.
+    pub(super) async fn decided_at(&self, proposal_id: &str) -> Result<String, Stop> {
+        let history = self.ledger.load(proposal_id).await?;
+        let approved = history.iter().rev().find(|stored| matches!(stored.event, Event::ProposalApproved(_)));
+        Ok(approved.map(|stored| stored.at.to_string()).unwrap_or_default())
+    }
+
     /// Records what a claim came to, by `finder`: who holds it or fenced it. Nothing if someone else records it.
     pub(super) async fn record_settlement(
         &self,
@@ -96,7 +128,7 @@ impl App {
         Ok(match settlement {
             Settlement::Released(code) => Some(ApplyEnding::Released(code)),
             Settlement::InDoubt(reason) => Some(ApplyEnding::InDoubt(reason.to_owned())),
-            Settlement::Settled(_) | Settlement::ClaimLost => None,
+            Settlement::Settled(_) | Settlement::Told(_) | Settlement::ClaimLost => None,
         }
         .map(|ending| Applied { proposal, ending }))
     }

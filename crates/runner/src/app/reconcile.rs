@@ -1,5 +1,7 @@
 //! Finds out what became of an apply that nobody finished: a fence in the source database, never a guess.
 
+mod handed;
+
 use synapsor_core::code::Code;
 use synapsor_core::event::Claim;
 use synapsor_core::id::{Ident, ProposalId};
@@ -54,7 +56,10 @@ impl App {
         finder: &Finder,
     ) -> Result<Option<Applied>, Stop> {
         point(Point::ReconcileFencing);
-        let settlement = self.fence(proposal, claim, finder).await?;
+        let settlement = match &claim.executor {
+            Some(executor) => handed::settle(self, proposal, claim, executor).await?,
+            None => self.fence(proposal, claim, finder).await?,
+        };
         // Who finds out is recorded on the event; the claim stays the first applier's.
         let claim = Claim { runner_id: finder.runner_id.clone(), ..claim.clone() };
         point(Point::ReconcileRecording);

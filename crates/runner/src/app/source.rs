@@ -93,7 +93,7 @@ impl App {
     /// none to see, or nothing is ever written.
     pub(super) async fn receipts_id(&self, capability: &Capability) -> Result<Option<String>, Stop> {
         let source = self.source_of(capability)?;
-        if source.write_url_env.is_none() {
+        if source.write_url_env.is_none() || capability.executor().is_some() {
             return Ok(None);
         }
         let sql = receipts::receipts_id(source.engine, &Place::of(source, &capability.target));

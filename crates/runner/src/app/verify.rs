@@ -101,7 +101,8 @@ impl App {
             Event::ProposalPendingWorker(claim) if claim.job_id == receipt.writeback_job_id => Some(claim),
             _ => None,
         });
-        let Some(claim) = claim else { return Ok(()) };
+        // What an app's handler wrote has its receipt there.
+        let Some(claim) = claim.filter(|claim| claim.executor.is_none()) else { return Ok(()) };
         let spot = (record.source_id.clone(), claimed_place(claim)?);
         if !spots.contains(&spot) {
             spots.push(spot.clone());

@@ -209,7 +209,10 @@ fn where_to_look(applied: &Applied) -> Vec<String> {
             source.primary_key.column,
             plain(&source.primary_key.value)
         ),
-        format!("`{}.{}` there, job_id = {}", claim.receipts_schema, claim.receipts_table, claim.job_id),
+        match &claim.executor {
+            Some(executor) => format!("the receipts of handler `{executor}`, writeback_job_id = {}", claim.job_id),
+            None => format!("`{}.{}` there, job_id = {}", claim.receipts_schema, claim.receipts_table, claim.job_id),
+        },
     ]
 }
 

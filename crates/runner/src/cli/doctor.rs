@@ -19,7 +19,7 @@ use super::open::{IfMissing, Where, open_ledger, read_config};
 use super::print::Out;
 use super::report::{Format, ReportArgs};
 use crate::app::Stop;
-use crate::app::doctor::{Order, examine, local};
+use crate::app::doctor::{Order, examine, handlers, local};
 
 /// Check that everything is as the configuration needs it: variables, accounts and their privileges, tables, receipt
 /// tables, encryption, clocks, tools.
@@ -34,11 +34,14 @@ pub struct Args {
     /// applying will work.
     #[arg(long, visible_alias = "check-db")]
     check_writeback: bool,
+    /// Also ask each app's handler what it can do; that changes nothing.
+    #[arg(long)]
+    check_handlers: bool,
     /// One account for reading and writing is a warning, not a failure: for development.
     #[arg(long)]
     allow_shared_credential: bool,
     /// Look at this machine instead: the configuration, variables, the ledger's place, the settings of MCP clients.
-    #[arg(long, conflicts_with_all = ["check_writeback", "allow_shared_credential"])]
+    #[arg(long, conflicts_with_all = ["check_writeback", "check_handlers", "allow_shared_credential"])]
     first_run: bool,
     /// With `--first-run`: a client's settings file to look at, beside those of this folder.
     #[arg(long, value_name = "FILE", requires = "first_run")]
@@ -57,6 +60,7 @@ impl Args {
         Self {
             place,
             check_writeback: false,
+            check_handlers: false,
             allow_shared_credential: false,
             first_run: false,
             client_config: Vec::new(),
@@ -91,13 +95,14 @@ pub(super) async fn run(args: Args, out: &Out) -> Ended {
         let named = |check: Check| Check { id: format!("source:{}:{}", examined.source, check.id), ..check };
         checks.extend(examined.checks.into_iter().map(named));
     }
-    if !args.check_writeback && contract.sources.values().any(|source| source.write_url_env.is_some()) {
+    if !args.check_writeback && contract.capabilities.iter().any(|capability| capability.direct().is_some()) {
         checks.push(Check::warn(
             "writeback-probe",
             "whether the writer can write was not tried",
             "run this again with `--check-writeback`; it undoes what it writes",
         ));
     }
+    checks.extend(handlers::handlers(contract, args.check_handlers).await);
     let tools = tool::list(contract, AliasMode::Canonical);
     checks.extend(local::tools(&tools));
     share(&mut checks, args.allow_shared_credential);

@@ -1,7 +1,7 @@
 //! `init`: from a database to reviewed tools.
 
 mod example;
-mod files;
+pub mod files;
 mod flags;
 mod plan;
 mod starter;

@@ -2,7 +2,7 @@
 
 use synapsor_core::code::{Code, Exit};
 use synapsor_core::config::ReadOptions;
-use synapsor_core::contract::{Contract, Mode, TrustRule};
+use synapsor_core::contract::{Contract, Executor, Mode, TrustRule};
 use synapsor_core::refusal::Refusal;
 use synapsor_core::tool;
 
@@ -104,6 +104,14 @@ fn writeback(contract: &Contract) -> Vec<String> {
     let lines: Vec<String> = proposing
         .map(|(capability, _)| {
             let writer = contract.source_of(capability).and_then(|source| source.write_url_env.as_ref());
+            if let (Mode::Review, Some(handler)) = (contract.mode, contract.handler_of(capability)) {
+                return format!(
+                    "{}: applied after approval, by {} `{}`",
+                    capability.name,
+                    handler.kind(),
+                    handler.name
+                );
+            }
             let what = match (contract.mode, writer) {
                 (Mode::ReadOnly, _) => "not listed in mode read_only".to_owned(),
                 (Mode::Shadow, _) => "recorded, never applied".to_owned(),
@@ -135,6 +143,9 @@ fn variables(contract: &Contract) -> Vec<String> {
             add(tenant_env.as_str());
             add(principal_env.as_str());
         }
+    }
+    if contract.mode == Mode::Review {
+        contract.executors.values().flat_map(Executor::variables).for_each(|name| add(name.as_str()));
     }
     contract.http.tokens.iter().for_each(|token| add(token.token_env.as_str()));
     names

@@ -160,6 +160,7 @@ pub(super) fn claimed(n: u64) -> Event {
         receipts_table: "synapsor_writeback_receipts".to_owned(),
         receipts_id: "r".to_owned(),
         server_id: None,
+        executor: None,
     })
 }
 
@@ -180,6 +181,7 @@ pub(super) fn settled(n: u64, status: ReceiptStatus) -> Event {
             executed_at: at(5).to_string(),
             safe_error_code: None,
             reason: None,
+            details: None,
             receipt_hash: String::new(),
         }
         .sealed(),

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use synapsor_core::code::Code;
 use synapsor_core::contract::Source;
-use synapsor_core::event::{BODY_VERSION, Claim, Event};
+use synapsor_core::event::{BODY_VERSION, Claim};
 use synapsor_core::id::Ident;
-use synapsor_core::proposal::Proposal;
 use synapsor_core::proposal::ready::Ready;
 use synapsor_core::refusal::Refusal;
 use synapsor_core::scope::Scope;
@@ -16,12 +15,11 @@ use synapsor_core::sql::receipts::{Identity, Place};
 use synapsor_core::sql::write::Change;
 use synapsor_core::sql::{Filter, read, receipts};
 use synapsor_core::value::{Cell, Kept, Table};
-use synapsor_core::wire::receipt::ReceiptStatus;
 use synapsor_core::writeback::{self, ClaimTerms, Effect, Settlement};
 use synapsor_db::crash::{Point, point};
 use synapsor_db::engine::{Ending, Engine, ReceiptsState};
-use synapsor_db::ledger::{AppendError, NewEvent};
 
+use super::{claim_it, lease_end};
 use crate::app::outcome::{Applied, ApplyEnding};
 use crate::app::source;
 use crate::app::{App, Stop};
@@ -71,16 +69,16 @@ impl<'a> Attempt<'a> {
     }
 
     fn claim(&self, runner_id: &str, now: Timestamp) -> Claim {
-        let lease = SignedDuration::try_from(self.lease()).unwrap_or(SignedDuration::from_secs(60));
         Claim {
             v: BODY_VERSION,
             job_id: clock::job_id().as_str().to_owned(),
             runner_id: runner_id.to_owned(),
-            lease_expires_at: now.checked_add(lease).unwrap_or(now).to_string(),
+            lease_expires_at: lease_end(now, self.lease()),
             receipts_schema: self.place.schema.as_str().to_owned(),
             receipts_table: self.place.table.as_str().to_owned(),
             receipts_id: self.found.receipts_id.clone(),
             server_id: self.found.server_id.clone(),
+            executor: None,
         }
     }
 
@@ -97,7 +95,7 @@ impl<'a> Attempt<'a> {
             (_, Settlement::Settled(outcome)) => ApplyEnding::WouldNot(outcome),
             (_, Settlement::Released(code)) => ApplyEnding::Released(code),
             (_, Settlement::InDoubt(reason)) => ApplyEnding::InDoubt(reason.to_owned()),
-            (_, Settlement::ClaimLost) => ApplyEnding::Released(Code::WritebackBusy),
+            (_, Settlement::ClaimLost | Settlement::Told(_)) => ApplyEnding::Released(Code::WritebackBusy),
         };
         Ok(Applied { proposal: self.ready.proposal().clone(), ending })
     }
@@ -110,7 +108,8 @@ impl<'a> Attempt<'a> {
         let head = app.ledger.head().await?.to_string();
         // Before the lease that others see begins, so that it ends before that one does.
         let lease = Deadline::after(self.lease());
-        let Some((claimed, claim)) = self.take(runner_id).await? else { return Ok(None) };
+        let claim = self.claim(runner_id, app.now().await?);
+        let Some(claimed) = claim_it(app, self.ready.proposal(), &claim).await? else { return Ok(None) };
         point(Point::ApplyClaimed);
         let terms = ClaimTerms { ledger_id: app.ledger.id().as_str(), ledger_head: &head };
         let keys = writeback::keys(change_set, &claim, terms);
@@ -124,43 +123,10 @@ impl<'a> Attempt<'a> {
                 Settlement::Released(code)
             }
         };
-        let written = match &settlement {
-            Settlement::Settled(outcome) if outcome.status == ReceiptStatus::Applied => {
-                Some("the change was written, but the ledger could not record that")
-            }
-            Settlement::InDoubt(reason) => Some(*reason),
-            _ => None,
-        };
         point(Point::ApplyRecording);
-        let recorded = app.record_settlement(&claimed, &claim, settlement).await;
+        let recorded = app.record_or_doubt(&claimed, &claim, settlement).await;
         point(Point::ApplyRecorded);
-        match (recorded, written) {
-            (Err(stop), Some(reason)) => {
-                let _ = stop.into_refusal(&claim.job_id);
-                Ok(Some(Applied { proposal: claimed, ending: ApplyEnding::InDoubt(reason.to_owned()) }))
-            }
-            (recorded, _) => recorded,
-        }
-    }
-
-    /// Claims the proposal; `None` if someone else was first.
-    async fn take(&self, runner_id: &str) -> Result<Option<(Proposal, Claim)>, Stop> {
-        let proposal = self.ready.proposal();
-        let now = self.app.now().await?;
-        let claim = self.claim(runner_id, now);
-        let event = Event::ProposalPendingWorker(claim.clone());
-        let subject = proposal.change_set().proposal_id.clone();
-        let new = NewEvent { subject, seq: proposal.next_seq(), event: event.clone() };
-        match self.app.ledger.append(vec![new], now).await {
-            Ok(_) => {}
-            Err(AppendError::Stale { .. }) => return Ok(None),
-            Err(AppendError::Fault(fault)) => return Err(fault.into()),
-        }
-        let claimed = proposal
-            .clone()
-            .then(&event)
-            .map_err(|bad| Refusal::new(Code::Internal, format!("the claim does not read back: {bad}")))?;
-        Ok(Some((claimed, claim)))
+        recorded
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use secrecy::ExposeSecret as _;
 use synapsor_core::check::Check;
 use synapsor_core::config::Report;
-use synapsor_core::contract::{Contract, EngineKind, Mode, TrustRule};
+use synapsor_core::contract::{Contract, EngineKind, Executor, Mode, TrustRule};
+use synapsor_core::id::EnvName;
 use synapsor_core::tool::Tool;
 
 use crate::secrets;
@@ -34,6 +35,9 @@ pub fn variables(contract: &Contract) -> Vec<Check> {
         if let TrustRule::Environment { tenant_env, principal_env } = &capability.trust {
             names.extend([tenant_env.as_str(), principal_env.as_str()]);
         }
+    }
+    if contract.mode == Mode::Review {
+        names.extend(contract.executors.values().flat_map(Executor::variables).map(EnvName::as_str));
     }
     names.extend(contract.http.tokens.iter().map(|token| token.token_env.as_str()));
     let check = |name: &str| {
