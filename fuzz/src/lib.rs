@@ -7,6 +7,9 @@ mod tokens;
 
 use synapsor_core::config::{self, ReadOptions};
 use synapsor_core::digest;
+use synapsor_core::handler::judge::{self, Reply, Word};
+use synapsor_core::handler::verify::{Rules, verify_command};
+use synapsor_core::id::Ident;
 use synapsor_core::wire::job::WritebackJob;
 
 pub use bodies::http;
@@ -41,6 +44,26 @@ pub fn canonical(bytes: &[u8]) {
     };
     assert_eq!(digest::canonical(&again), text, "canonical text is not its own canonical text");
     assert_eq!(digest::of(&again), digest::of(&json), "the digest depends on spelling");
+}
+
+/// Requests to a handler, and replies of one: no panic; what is accepted is accepted again as it is sent, and names only
+/// what may be named; a reply that is not signed is never a receipt. Whether the request was accepted.
+pub fn handler(bytes: &[u8]) -> bool {
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let rules = Rules { token: None, secrets: &[], audience: None, now, knows: &|action| action.contains('.') };
+    let Ok(request) = verify_command(bytes, rules) else { return false };
+    let sent = serde_json::to_vec(&request).unwrap_or_default();
+    assert_eq!(verify_command(&sent, rules).as_ref(), Ok(&request), "an accepted request is refused as it is sent");
+    if let Some(change) = request.about.as_ref().and_then(|about| about.change_set.as_ref()) {
+        let names = [&change.target.table, &change.guards.tenant.column, &change.guards.expected_version.column];
+        assert!(names.into_iter().all(|name| Ident::parse(name).is_ok()), "an accepted name cannot be quoted");
+        assert!(!change.patch.contains_key(&change.guards.tenant.column), "an accepted change moves a row to a tenant");
+    }
+    for signed in [None, Some(true), Some(false)] {
+        let word = judge::word(&request, &Reply::Said { status: 200, signed, body: bytes });
+        assert!(signed != Some(false) || matches!(word, Word::Doubt(_)), "an unsigned reply is believed");
+    }
+    true
 }
 
 /// The stdio line reader: any line is a message, is answered or is ignored.

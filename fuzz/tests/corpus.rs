@@ -63,3 +63,14 @@ fn jwt() {
         assert!(synapsor_fuzz::jwt(&std::fs::read(path).expect("readable")), "{name} is not accepted");
     }
 }
+
+#[test]
+fn handler() {
+    replay("handler", |bytes| {
+        synapsor_fuzz::handler(bytes);
+    });
+    for name in ["apply.json", "status.json", "handshake.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/handler").join(name);
+        assert!(synapsor_fuzz::handler(&std::fs::read(path).expect("readable")), "{name} is not accepted");
+    }
+}

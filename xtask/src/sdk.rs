@@ -72,7 +72,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, String> {
     let read = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut found: Vec<_> =
         read.flatten().map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect();
-    found.retain(|(name, _)| !is_made(name));
+    found.retain(|(name, path)| !(is_made(name) || name.starts_with('.') && path.is_dir()));
     found.sort();
     Ok(found)
 }

@@ -1,5 +1,5 @@
 //! The tests of the SDKs in other languages, on the same servers; and their packed files in projects that have nothing else.
-#![expect(clippy::expect_used, reason = "tests")]
+#![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -6,7 +6,6 @@ pub mod flood;
 pub mod jwt;
 pub mod metrics;
 pub mod names;
-pub mod outgoing;
 pub mod ready;
 mod refusals;
 pub mod router;

@@ -5,4 +5,5 @@ pub mod cli;
 pub mod clock;
 pub mod http;
 pub mod mcp;
+pub mod outgoing;
 pub mod secrets;

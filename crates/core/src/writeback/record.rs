@@ -98,7 +98,7 @@ pub fn told(change_set: &ChangeSet, claim: &Claim, said: &HandlerReceipt, now: T
         source_database_mutated: applied && said.source_database_mutated,
         executed_at: now.to_string(),
         safe_error_code: code.or_else(|| (!applied).then(|| Code::HandlerFailed.text().to_owned())),
-        reason: None,
+        reason: (!applied).then(|| "the app's handler says so".to_owned()),
         details: (!said.details.is_empty()).then_some(details),
         receipt_hash: String::new(),
     }

@@ -242,11 +242,11 @@ fn settled(out: &Out, applied: &Applied, receipt: &ExecutionReceipt, before: boo
     out.line("  * proposal approved: yes");
     out.line(format!(
         "  * primary key matched: {}",
-        passed(receipt.safe_error_code.as_deref() != Some("ROW_NOT_FOUND"))
+        passed(!receipt.safe_error_code.as_deref().is_some_and(|code| code.starts_with("ROW_NOT_FOUND")))
     ));
     out.line(format!(
         "  * tenant guard matched: {}",
-        passed(receipt.safe_error_code.as_deref() != Some("ROW_NOT_FOUND"))
+        passed(!receipt.safe_error_code.as_deref().is_some_and(|code| code.starts_with("ROW_NOT_FOUND")))
     ));
     out.line("  * allowed columns only: yes");
     let guard = match receipt.status {

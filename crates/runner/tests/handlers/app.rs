@@ -177,7 +177,10 @@ impl App {
 
     /// The proposal's state.
     pub(crate) fn state(&self, id: &str) -> String {
-        self.env.run(["proposals", "show", id, "--json"]).json()["state"].as_str().unwrap_or_default().to_owned()
+        self.env.run(["proposals", "show", id, "--json"]).json()["proposal"]["state"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 

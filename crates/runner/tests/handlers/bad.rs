@@ -30,7 +30,8 @@ bad! {
     an_action_that_is_taken_for_another "action" => ["action"];
     a_row_of_whichever_tenant "tenant" => ["tenant"];
     a_version_that_nobody_looks_at "version" => ["version", "race"];
-    a_key_that_nobody_keeps "duplicate" => ["version", "duplicate", "crowd", "key-reuse", "race", "failure", "status", "fence"];
+    a_version_that_nobody_moves "version-move" => ["apply", "race"];
+    a_key_that_nobody_keeps "duplicate" => ["duplicate", "crowd", "key-reuse", "status", "fence"];
     a_key_for_another_change "key-reuse" => ["key-reuse"];
     a_dry_run_that_is_none "dry-run" => ["dry-run"];
     a_failure_that_leaves_half "failure" => ["failure"];

@@ -63,7 +63,7 @@ async fn the_reports_are_for_people_and_for_build_servers() {
     let xml = app.env.run(common.into_iter().chain(["--format", "junit"])).expect(1);
     assert!(xml.contains("failures=\"1\"") && xml.contains("<failure message="), "{xml}");
     app.env.run(["handler", "conformance", "--args", "[]"]).expect(2);
-    app.env.run(["handler", "conformance", "--args", "{}", "--action", "no.such"]).expect(1);
+    app.env.run(["handler", "conformance", "--args", "{}", "--action", "no.such"]).expect(2);
 }
 
 #[tokio::test]

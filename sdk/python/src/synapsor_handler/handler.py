@@ -47,10 +47,14 @@ class _Settings:
 class Handlers:
     """Several actions behind one address. Made of what :func:`writeback_handler` returns; all share its settings."""
 
+    settings_key: tuple[Any, ...]
+    _effects: dict[str, Effect]
+    _settings: _Settings
+
     def __init__(self, *handlers: Handler) -> None:
         if not handlers:
             raise Misconfigured("there is no action")
-        self._effects: dict[str, Effect] = {}
+        self._effects = {}
         for handler in handlers:
             if handler.settings_key != handlers[0].settings_key:
                 raise Misconfigured("handlers behind one address have the same settings")
@@ -58,6 +62,7 @@ class Handlers:
                 raise Misconfigured("two handlers have one action")
             self._effects |= handler._effects
         self._settings = handlers[0]._settings
+        self.settings_key = handlers[0].settings_key
 
     @property
     def asgi(self) -> Any:
@@ -136,6 +141,7 @@ class Handler(Handlers):
         return self._effect(job, tx)
 
 
+# Handlers with the same settings share their connections.
 _known: dict[tuple[Any, ...], _Settings] = {}
 
 
@@ -159,17 +165,17 @@ def writeback_handler(
     ``SYNAPSOR_APP_WRITEBACK_URL``. ``lock_timeout`` is in seconds. With ``command_only``, nobody can
     reach the handler but the runner that starts it, so it needs no credentials. Raises :class:`Misconfigured`.
     """
-    key = (token_env, signing_secret_env, write_url_env, audience, receipt_schema, receipt_table, lock_timeout, command_only, id(env))
+    held = os.environ if env is None else env
+    token, secret = _variable(held, token_env), _variable(held, signing_secret_env)
+    if not command_only and token is None and secret is None:
+        raise Misconfigured("name the variable of a token or of a signing secret: who calls must prove who they are")
+    own = audience or held.get(AUDIENCE_ENV)
+    if secret is not None and not own:
+        raise Misconfigured(f"set {AUDIENCE_ENV} to the address that the runner calls, or give `audience`")
+    url = _variable(held, write_url_env)
+    assert url is not None
+    key = (token, secret, own, url, receipt_schema, receipt_table, lock_timeout, command_only)
     if key not in _known:
-        held = os.environ if env is None else env
-        token, secret = _variable(held, token_env), _variable(held, signing_secret_env)
-        if not command_only and token is None and secret is None:
-            raise Misconfigured("name the variable of a token or of a signing secret: who calls must prove who they are")
-        own = audience or held.get(AUDIENCE_ENV)
-        if secret is not None and not own:
-            raise Misconfigured(f"set {AUDIENCE_ENV} to the address that the runner calls, or give `audience`")
-        url = _variable(held, write_url_env)
-        assert url is not None
         store = Store(open_engine(url, lock_timeout), receipt_schema, receipt_table)
         _known[key] = _Settings(token, tuple((secret or "").split()), own, store, command_only)
 

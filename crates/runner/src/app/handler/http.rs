@@ -11,7 +11,7 @@ use synapsor_core::refusal::Refusal;
 use synapsor_core::wire::handler::HandlerRequest;
 
 use super::Came;
-use crate::http::outgoing;
+use crate::outgoing;
 use crate::secrets;
 
 pub(crate) struct Address {

@@ -10,7 +10,7 @@ use synapsor_core::code::Code;
 use synapsor_core::refusal::Refusal;
 
 use super::speech;
-use crate::http::outgoing;
+use crate::outgoing;
 
 /// The header that names a session.
 const SESSION: &str = "mcp-session-id";

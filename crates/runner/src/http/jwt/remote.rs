@@ -15,7 +15,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::keys::{self, KeySet};
 use crate::clock::Moment;
-use crate::http::outgoing;
+use crate::outgoing;
 
 /// How long fetching may take, from the look-up of the name to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);

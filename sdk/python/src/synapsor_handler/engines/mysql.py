@@ -112,7 +112,7 @@ class _Session:
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         with self._cursor(sql, values) as cursor:
-            return max(cursor.rowcount, 0)
+            return max(int(cursor.rowcount), 0)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         with self._cursor(sql, values) as cursor:

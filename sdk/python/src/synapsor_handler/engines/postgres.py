@@ -88,10 +88,10 @@ class _Session:
         return self.connection.execute(_PLACE.sub("%s", sql.replace("%", "%%")), [_bound(value) for value in values])
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
-        return max(self._execute(sql, values).rowcount, 0)
+        return max(int(self._execute(sql, values).rowcount), 0)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        return self._execute(sql, values).fetchall()
+        return list(self._execute(sql, values).fetchall())
 
     def native(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         cursor = self.connection.execute(sql, values or None)

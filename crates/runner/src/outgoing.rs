@@ -18,14 +18,14 @@ pub fn client() -> Result<Client, Unable> {
 }
 
 /// The authorities that this system trusts.
-pub(super) fn system_roots() -> RootCertStore {
+pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
 
 /// TLS with these authorities.
-pub(super) fn tls(roots: RootCertStore) -> Result<ClientConfig, Unable> {
+pub(crate) fn tls(roots: RootCertStore) -> Result<ClientConfig, Unable> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|_| Unable)?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
