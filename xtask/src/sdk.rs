@@ -26,6 +26,10 @@ pub(crate) fn ensure(python: &Path) -> Result<PathBuf, String> {
     let mut wheel = Command::new(python);
     wheel.args(["-m", "build", "--no-isolation", "--outdir"]).arg(home.join("python")).arg(root().join("sdk/python"));
     quietly(wheel)?;
+    let mut install = Command::new(python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]);
+    install.arg("--target").arg(home.join("python/site")).arg(packed(&home.join("python"), "whl")?);
+    quietly(install)?;
     fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
     Ok(home)
 }
@@ -46,16 +50,19 @@ fn typescript(runtime: &Path, home: &Path) -> Result<(), String> {
     quietly(npm(&["pack", "--loglevel", "error"]))?;
     let package = home.join("node_modules/synapsor-handler");
     fs::create_dir_all(&package).map_err(|e| format!("{}: {e}", package.display()))?;
-    let packed = packed(home)?;
+    let packed = packed(home, "tgz")?;
     let mut unpack = Command::new("tar");
     unpack.args(["-xzf"]).arg(packed).args(["--strip-components", "1", "-C"]).arg(&package);
     quietly(unpack)
 }
 
-fn packed(home: &Path) -> Result<PathBuf, String> {
+/// What was packed into a folder, by its ending.
+fn packed(home: &Path, end: &str) -> Result<PathBuf, String> {
     let mut files =
         fs::read_dir(home).map_err(|e| format!("{}: {e}", home.display()))?.flatten().map(|entry| entry.path());
-    files.find(|path| path.extension().is_some_and(|end| end == "tgz")).ok_or_else(|| "npm packed nothing".to_owned())
+    files
+        .find(|path| path.extension().is_some_and(|found| found == end))
+        .ok_or_else(|| format!("{} holds no .{end}", home.display()))
 }
 
 fn quietly(mut command: Command) -> Result<(), String> {

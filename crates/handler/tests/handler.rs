@@ -26,12 +26,13 @@ on_every_engine!(
     applies_once_and_moves_the_version,
     guards,
     of_two_proposals_of_one_version_the_second_is_a_conflict,
-    sixty_four_at_once_have_one_effect,
+    weakness_7_sixty_four_at_once_have_one_effect,
     different_changes_race_on_one_row,
     failures_leave_only_a_receipt,
     a_dry_run_changes_nothing,
     status_and_fence,
     unicode,
+    a_request_that_is_given_up_leaves_nothing,
     without_the_receipt_table_nothing_is_done,
 );
 
@@ -109,7 +110,8 @@ async fn of_two_proposals_of_one_version_the_second_is_a_conflict(engine: Engine
     }
 }
 
-async fn sixty_four_at_once_have_one_effect(engine: Engine) {
+/// Weakness 7: two requests of one key at once both passed the look for a receipt.
+async fn weakness_7_sixty_four_at_once_have_one_effect(engine: Engine) {
     let shop = Shop::open(engine, true).await;
     let asked = shop.request(500);
     let replies = futures_util::future::join_all((0..64).map(|_| shop.ask(&asked))).await;
@@ -185,6 +187,22 @@ async fn unicode(engine: Engine) {
     );
     expect(&shop, &asked, "applied", None).await;
     expect(&shop, &asked, "already_applied", None).await;
+}
+
+async fn a_request_that_is_given_up_leaves_nothing(engine: Engine) {
+    let shop = Shop::open(engine, true).await;
+    let slow = with(&shop, &[("/change_set/action", json!("billing.slow"))]);
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(500), shop.ask(&slow)).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    // Whatever connection it had is used again, or not: nothing of it lasts.
+    for expected in 1..=3 {
+        let next = shop.fresh_request().await;
+        expect(&shop, &next, "applied", None).await;
+        assert_eq!(shop.effects().await, [expected, expected]);
+    }
+    let mut status = slow;
+    status["kind"] = json!("status");
+    expect(&shop, &status, "unknown", None).await;
 }
 
 async fn without_the_receipt_table_nothing_is_done(engine: Engine) {

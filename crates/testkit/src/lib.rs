@@ -37,7 +37,7 @@ pub const PYTHON: &str = "SYNAPSOR_TEST_PYTHON";
 pub const NODE: &str = "SYNAPSOR_TEST_NODE";
 
 /// Names the variable that holds the folder of the packed handler SDKs: `typescript` with the package and its drivers in
-/// `node_modules`, and `python` with the wheel.
+/// `node_modules`, and `python` with the wheel and what is installed of it in `site`.
 pub const SDK: &str = "SYNAPSOR_TEST_SDK";
 
 /// Names the variable that holds the folder of the JavaScript packages: MCP clients and the conformance suite.

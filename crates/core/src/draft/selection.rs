@@ -340,7 +340,11 @@ impl<'t> Reader<'t> {
         match executor.map(|executor| executor.text()) {
             Some(Some("sql_update")) => {}
             Some(Some(word @ ("http_handler" | "command_handler"))) => {
-                problems.add(&code::NOT_SUPPORTED_YET, node, format!("{} is not supported yet", quoted(word)));
+                let message = format!(
+                    "here are made tools whose changes the runner writes; {} is added by hand, or by `handler template`",
+                    quoted(word)
+                );
+                problems.add(&code::NOT_SUPPORTED_YET, node, message);
             }
             _ => problems.add(BAD, node, "expected `sql_update`"),
         }

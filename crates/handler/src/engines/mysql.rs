@@ -29,10 +29,11 @@ impl Mysql {
              innodb_lock_wait_timeout = {}",
             lock_timeout.as_secs().max(1)
         );
+        // A connection that comes back is reset, which undoes what a request that was given up had begun.
         let opts = OptsBuilder::from_opts(opts)
             .client_found_rows(true)
             .setup(vec![setup])
-            .pool_opts(PoolOpts::default().with_constraints(constraints).with_reset_connection(false));
+            .pool_opts(PoolOpts::default().with_constraints(constraints).with_reset_connection(true));
         Ok(Self { pool: Pool::new(opts) })
     }
 

@@ -78,6 +78,7 @@ impl Shop {
         let handler = builder
             .action("billing.propose_account_credit", credit)
             .action("billing.note", note)
+            .action("billing.slow", slow)
             .action("billing.mischief", mischief)
             .build()
             .expect("a handler");
@@ -105,6 +106,20 @@ impl Shop {
                 },
             },
         })
+    }
+
+    /// A credit at the row's counter as it is now.
+    pub(crate) async fn fresh_request(&self) -> Json {
+        let place = match self.database.engine() {
+            Engine::Postgres => format!("\"{}\".invoices", self.database.schema()),
+            _ => "invoices".to_owned(),
+        };
+        let sql = format!("SELECT CAST(version AS char(20)) FROM {place} WHERE id = 'INV-1'");
+        let version = self.database.query_text(&sql).await.remove(0).remove(0).unwrap_or_default();
+        let mut request = self.request(5);
+        request["change_set"]["guards"]["expected_version"] =
+            json!({ "column": "version", "value": version.trim().parse::<i64>().expect("a number") });
+        request
     }
 
     pub(crate) async fn ask(&self, request: &Json) -> (u16, Json) {
@@ -170,6 +185,15 @@ fn note<'a>(job: &'a Job, tx: &'a mut Tx<'_>) -> EffectFuture<'a> {
         let id = format!("N-{}", job.proposal_id);
         let tenant = job.tenant_id.as_str();
         tx.insert("credits", &[("id", id.into()), ("tenant_id", tenant.into()), ("cents", 0.into())]).await?;
+        Ok(Effects::none())
+    })
+}
+
+/// Begins, and is not done in time.
+fn slow<'a>(job: &'a Job, tx: &'a mut Tx<'_>) -> EffectFuture<'a> {
+    Box::pin(async move {
+        credit(job, tx).await?;
+        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
         Ok(Effects::none())
     })
 }

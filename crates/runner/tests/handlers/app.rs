@@ -74,7 +74,7 @@ impl App {
                 std::os::unix::fs::symlink(home.join("typescript/node_modules"), env.path("node_modules")).unwrap();
             }
             "python" => {
-                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/python/src");
+                let path = home.join("python/site");
                 env.set("PYTHONPATH", path.display().to_string()).set("PYTHONDONTWRITEBYTECODE", "1");
             }
             _ => {}
@@ -99,12 +99,17 @@ impl App {
             "node" => (named(NODE), vec![self.env.path("app.mjs")]),
             "python" => (named(PYTHON), vec![self.env.path("app.py")]),
             "bad" => (named(PYTHON), vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/handlers/bad.py")]),
+            "asgi" => (named(PYTHON), ["-m", "uvicorn", "app:app", "--port"].map(PathBuf::from).to_vec()),
             "rust" => (example(), Vec::new()),
             _ => return,
         };
         let template = self.env.command(["--version"]);
         let mut command = Command::new(program.0);
-        command.args(program.1).current_dir(self.env.work_dir()).stdin(Stdio::null());
+        command
+            .args(program.1)
+            .args((self.kind == "asgi").then(|| self.port.to_string()))
+            .current_dir(self.env.work_dir())
+            .stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.env("PORT", self.port.to_string());
         command.envs(template.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(more.iter().copied());
@@ -141,6 +146,20 @@ impl App {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Puts the example of an SDK's page in the place of the template's app.
+    pub(crate) fn as_the_page_says(&mut self, page: &str, language: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        let example = text.split(&format!("```{language}\n")).nth(1).unwrap().split("```").next().unwrap();
+        assert!(example.lines().count() < 40, "{page}");
+        if language == "python" {
+            self.env.write("app.py", example);
+            self.kind = "asgi";
+        } else {
+            self.env.write("app.mjs", example.replace("8787", &self.port.to_string()));
+        }
     }
 
     /// Makes a python template run as a bad one.

@@ -2,12 +2,16 @@
 
 import os
 import runpy
+import socket
 
 import synapsor_handler.handler as handler
 import synapsor_handler.transaction as transaction
 import synapsor_handler.verify as verify
 
 bad = os.environ.get("BAD", "")
+settimeout = socket.socket.settimeout
+# A slow body is given up sooner, so that the tests are done sooner.
+socket.socket.settimeout = lambda self, seconds: settimeout(self, seconds and min(seconds, 1))
 
 
 def rules(**broken):
@@ -37,6 +41,37 @@ if bad == "stale-signature":
     import datetime
 
     verify.SKEW = datetime.timedelta(days=365)
+if bad == "handshake":
+    handler.SUPPORTS = ["dry_run"]
+if bad == "method":
+    replace(handler, "verify_request", lambda real: lambda method, headers, body, given: real("POST", headers, body, given))
+if bad == "headers":
+
+    def as_the_body_says(real):
+        def read(body, given, headers):
+            try:
+                key = verify.json.loads(body).get("idempotency_key", "")
+            except ValueError:
+                key = ""
+            return real(body, given, {**headers, "idempotency-key": key})
+
+        return read
+
+    replace(verify, "_read", as_the_body_says)
+if bad == "protocol":
+
+    def any_version(real):
+        return lambda body, given, headers: real(body.replace(b'"2.0"', b'"1.0"'), given, headers)
+
+    replace(verify, "_read", any_version)
+if bad == "malformed":
+    verify._change = lambda request: None
+if bad == "oversize":
+    import synapsor_handler.wsgi as wsgi
+
+    verify.MAX_BODY = wsgi.MAX_BODY = 1 << 30
+if bad == "slow":
+    socket.socket.settimeout = lambda self, seconds: None
 if bad == "audience":
     rules(audience=None)
 if bad == "reply-signature":

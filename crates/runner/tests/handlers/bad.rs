@@ -22,6 +22,13 @@ macro_rules! bad {
 }
 
 bad! {
+    a_handshake_that_promises_little "handshake" => ["handshake"];
+    a_method_that_nobody_looks_at "method" => ["method"];
+    headers_that_nobody_looks_at "headers" => ["headers"];
+    a_version_of_the_protocol_that_is_not_known "protocol" => ["protocol"];
+    a_shape_that_nobody_looks_at "malformed" => ["malformed"];
+    a_body_without_bounds "oversize" => ["oversize"];
+    a_body_that_is_waited_for_for_ever "slow" => ["slow"];
     a_token_that_nobody_looks_at "bearer" => ["bearer"];
     a_signature_that_nobody_looks_at "signature" => ["signature", "tampering"];
     a_signature_that_lasts "stale-signature" => ["stale-signature"];

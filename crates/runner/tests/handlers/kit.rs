@@ -29,6 +29,20 @@ macro_rules! every_engine {
 
 every_engine!(node, python, rust);
 
+/// Weakness 8: the examples refused what the runner sent.
+#[tokio::test]
+async fn weakness_8_the_examples_of_the_pages_pass_with_nothing_but_the_packed_files() {
+    for (kind, page, language) in
+        [("node", "sdk/typescript/README.md", "js"), ("python", "sdk/python/README.md", "python")]
+    {
+        let mut app = App::make(kind, Engine::Postgres).await;
+        app.as_the_page_says(page, language);
+        app.run(&[]);
+        let report = app.conformance();
+        assert_eq!(report["ok"], true, "{page}: {report:#}");
+    }
+}
+
 #[tokio::test]
 async fn a_command_passes_all_that_a_command_can() {
     let app = App::start("command", Engine::Sqlite).await;

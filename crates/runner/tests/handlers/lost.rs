@@ -16,8 +16,9 @@ async fn behind_a_gateway() -> (App, Gateway) {
     (app, gateway)
 }
 
+/// Weakness 6: a dry run was carried out, and its receipt kept the real one from being made.
 #[tokio::test]
-async fn an_approved_change_is_made_by_the_app_and_recorded() {
+async fn weakness_6_a_dry_run_leaves_nothing_and_the_app_then_makes_the_change_once() {
     let app = App::start("python", Engine::Sqlite).await;
     let id = app.approved(500);
     let dry = app.env.run(["apply", &id, "--dry-run"]).expect(0);
@@ -57,8 +58,9 @@ async fn a_row_that_changed_since_is_a_conflict_and_a_refusing_effect_a_failure(
     assert_eq!(app.booked().await.0, 0);
 }
 
+/// Weakness 9: a timeout or an error of a gateway was a failure for good, whatever the app had done.
 #[tokio::test]
-async fn a_reply_that_is_lost_is_asked_for() {
+async fn weakness_9_a_reply_that_is_lost_is_asked_for() {
     for manner in [Manner::LoseReply, Manner::StripSignature, Manner::NotFoundAfter, Manner::BrokenAfter] {
         let (app, gateway) = behind_a_gateway().await;
         let id = app.approved(500);
@@ -138,15 +140,17 @@ async fn a_handler_on_another_machine_must_be_signed() {
     assert_eq!(app.state(&id), "approved");
 }
 
+/// Weakness 19: a command got every variable of the runner's, database URLs and secrets included.
 #[tokio::test]
-async fn a_command_makes_the_change_and_gets_only_what_it_is_given() {
+async fn weakness_19_a_command_makes_the_change_and_gets_only_what_it_is_given() {
     let mut app = App::start("command", Engine::Sqlite).await;
     let id = app.approved(500);
     app.env.run(["apply", &id, "--dry-run"]).expect(0);
     app.env.run(["apply", &id]).expect(0);
     assert_eq!(app.booked().await, (1, "500".to_owned()));
     // One that fails, or says nothing of use, leaves a doubt; the real one settles it.
-    for bad in ["/bin/false", "/bin/cat", "/usr/bin/env", "/nowhere/at/all"] {
+    let telling = format!("/bin/sh -c 'env > {}'", app.env.path("seen.txt").display());
+    for bad in ["/bin/false", "/bin/cat", "/usr/bin/env", "/nowhere/at/all", telling.as_str()] {
         let id = app.approved(7);
         let command = app.env.command(["--version"]);
         let good = command.get_envs().find(|(name, _)| *name == "SYNAPSOR_APP_WRITEBACK_COMMAND");
@@ -157,7 +161,12 @@ async fn a_command_makes_the_change_and_gets_only_what_it_is_given() {
         app.env.run(["reconcile", &id]).expect(0);
         assert_eq!(app.state(&id), "applied", "{bad}");
     }
-    assert_eq!(app.booked().await.0, 5);
+    assert_eq!(app.booked().await.0, 6);
+    let seen = app.env.read("seen.txt");
+    assert!(seen.contains("SYNAPSOR_APP_WRITE_URL="), "{seen}");
+    for kept in ["SYNAPSOR_DATABASE_READ_URL", "SYNAPSOR_APP_HANDLER", "SYNAPSOR_TENANT_ID", "WRITEBACK_COMMAND"] {
+        assert!(!seen.contains(kept), "{kept}: {seen}");
+    }
 }
 
 #[tokio::test]

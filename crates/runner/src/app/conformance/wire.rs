@@ -178,7 +178,9 @@ impl Line {
                 None => std::future::pending().await,
             }
         });
-        let call = request(&address.client, letter, address.url.clone()).body(reqwest::Body::wrap_stream(chunks));
+        let call = request(&address.client, letter, address.url.clone())
+            .header(header::CONTENT_LENGTH, letter.body.len())
+            .body(reqwest::Body::wrap_stream(chunks));
         tokio::time::timeout(PATIENCE, call.send()).await.is_ok()
     }
 }
