@@ -171,6 +171,11 @@ impl Engine {
             (Self::Mysql(_), Session::Mysql(mut session)) => session.command(word).await,
             #[cfg(feature = "sqlite")]
             (Self::Sqlite(_), Session::Sqlite(mut session)) => session.command(word),
+            #[cfg(any(
+                all(feature = "postgres", feature = "mysql"),
+                all(feature = "postgres", feature = "sqlite"),
+                all(feature = "mysql", feature = "sqlite")
+            ))]
             _ => Ok(()),
         }
     }
@@ -208,6 +213,7 @@ impl Session {
                 let (here, sql) = match session {
                     #[cfg(feature = "postgres")]
                     Self::Postgres(_) => ("current_schema()", "data_type AS kind, datetime_precision AS digits"),
+                    #[cfg(any(feature = "mysql", feature = "sqlite"))]
                     _ => ("DATABASE()", "LOWER(data_type) AS kind, datetime_precision AS digits"),
                 };
                 let sql = format!(
